@@ -1,0 +1,196 @@
+//! From rows of an affinity table to predictions of a network and to its training objective.
+
+use crate::systems::deepdta::{DeepDta, Side};
+use crate::table::{AffinityTable, Pair};
+use crate::tokens::{TokenReport, Tokenizer};
+use burn::tensor::{Int, Tensor, TensorData};
+use nn_core::metrics::{self, MetricError};
+use nn_core::train::{Objective, StepContext, StepError};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Strings encoded at once when there are many, which bounds the memory of the convolutions.
+const STRINGS_AT_ONCE: usize = 128;
+/// Pairs that pass the dense layers at once.
+const PAIRS_AT_ONCE: usize = 4096;
+
+/// How SMILES strings and protein sequences become labels; stored with every model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tokenizers {
+    /// For SMILES strings.
+    pub drug: Tokenizer,
+    /// For protein sequences.
+    pub protein: Tokenizer,
+}
+
+/// The label sequences of a table's drugs and targets, unpadded and cut to the network's lengths.
+#[derive(Debug, Clone)]
+pub struct Entities {
+    /// By drug index.
+    pub drugs: Vec<Vec<u8>>,
+    /// By target index.
+    pub targets: Vec<Vec<u8>>,
+    /// What was cut or not known in the SMILES strings.
+    pub drug_report: TokenReport,
+    /// What was cut or not known in the sequences.
+    pub target_report: TokenReport,
+}
+
+impl Entities {
+    /// Encodes every drug and target of `table`, cut to `[smiles_length, protein_length]`.
+    pub fn new(table: &AffinityTable, tokenizers: &Tokenizers, [smiles_length, protein_length]: [usize; 2]) -> Self {
+        let mut drug_report = TokenReport::default();
+        let mut target_report = TokenReport::default();
+        let mut encode = |tokenizer: &Tokenizer, text: &str, length, report: &mut TokenReport| {
+            let encoded = tokenizer.encode(text, length);
+            report.add(&encoded);
+            encoded.ids
+        };
+        Self {
+            drugs: table
+                .drugs
+                .iter()
+                .map(|d| encode(&tokenizers.drug, &d.smiles, smiles_length, &mut drug_report))
+                .collect(),
+            targets: table
+                .targets
+                .iter()
+                .map(|t| encode(&tokenizers.protein, &t.sequence, protein_length, &mut target_report))
+                .collect(),
+            drug_report,
+            target_report,
+        }
+    }
+}
+
+/// The distinct values of a column in order of appearance, and for each row the place of its value.
+fn distinct(column: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<i64>) {
+    let mut place = std::collections::HashMap::new();
+    let mut values = Vec::new();
+    let rows = column
+        .map(|value| {
+            *place.entry(value).or_insert_with(|| {
+                values.push(value);
+                values.len() as i64 - 1
+            })
+        })
+        .collect();
+    (values, rows)
+}
+
+/// Predictions for `pairs`; each distinct drug and target of the batch is encoded once.
+///
+/// # Shapes
+/// - output `[pairs]`
+pub fn forward(model: &DeepDta, entities: &Entities, pairs: &[Pair], rng: Option<&mut ChaCha8Rng>) -> Tensor<1> {
+    let side = |side, strings: &[Vec<u8>], column: Vec<u32>| {
+        let (values, rows) = distinct(column.into_iter());
+        let strings: Vec<&[u8]> = values.iter().map(|&v| strings[v as usize].as_slice()).collect();
+        let encoded = model.encode(side, &strings); // [distinct, channels]
+        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [pairs.len()]), &encoded.device());
+        encoded.select(0, rows) // [pairs, channels]
+    };
+    let drug = side(Side::Drug, &entities.drugs, pairs.iter().map(|p| p.drug).collect());
+    let protein = side(Side::Protein, &entities.targets, pairs.iter().map(|p| p.target).collect());
+    model.join(drug, protein, rng)
+}
+
+/// The encodings of many strings, `STRINGS_AT_ONCE` at a time.
+///
+/// # Shapes
+/// - output `[strings, channels]`
+pub fn encode_all(model: &DeepDta, side: Side, strings: &[&[u8]]) -> Tensor<2> {
+    Tensor::cat(strings.chunks(STRINGS_AT_ONCE).map(|chunk| model.encode(side, chunk)).collect(), 0)
+}
+
+/// Predictions for any number of pairs, each distinct drug and target encoded once in all.
+///
+/// # Errors
+/// [`StepError`] when the device does not give the numbers back.
+pub fn predict(model: &DeepDta, entities: &Entities, pairs: &[Pair]) -> Result<Vec<f64>, StepError> {
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let side = |side, strings: &[Vec<u8>], column: Vec<u32>| {
+        let (values, rows) = distinct(column.into_iter());
+        let strings: Vec<&[u8]> = values.iter().map(|&v| strings[v as usize].as_slice()).collect();
+        (encode_all(model, side, &strings), rows)
+    };
+    let (drugs, drug_rows) = side(Side::Drug, &entities.drugs, pairs.iter().map(|p| p.drug).collect());
+    let (targets, target_rows) = side(Side::Protein, &entities.targets, pairs.iter().map(|p| p.target).collect());
+    let pick = |encoded: &Tensor<2>, rows: &[i64]| {
+        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows.to_vec(), [rows.len()]), &encoded.device());
+        encoded.clone().select(0, rows)
+    };
+    let mut out = Vec::with_capacity(pairs.len());
+    for (d, t) in drug_rows.chunks(PAIRS_AT_ONCE).zip(target_rows.chunks(PAIRS_AT_ONCE)) {
+        out.extend(numbers(model.join(pick(&drugs, d), pick(&targets, t), None))?);
+    }
+    Ok(out)
+}
+
+/// The values of a vector on the device, as `f64`.
+///
+/// # Errors
+/// [`StepError`] when the device does not give the numbers back.
+pub fn numbers(x: Tensor<1>) -> Result<Vec<f64>, StepError> {
+    let values =
+        x.try_into_vec_as::<f32>().map_err(|e| StepError::Device { what: "predictions", reason: e.to_string() })?;
+    Ok(values.into_iter().map(f64::from).collect())
+}
+
+/// Mean squared error on the training rows; mean squared error and concordance index on the rows
+/// that decide when to stop.
+#[derive(Debug)]
+pub struct AffinityObjective<'a> {
+    /// Label sequences.
+    pub entities: &'a Entities,
+    /// All rows of the table.
+    pub pairs: &'a [Pair],
+    /// The rows that [`Objective::validate`] scores.
+    pub monitored: &'a [usize],
+}
+
+impl AffinityObjective<'_> {
+    fn rows(&self, rows: &[usize]) -> Vec<Pair> {
+        rows.iter().map(|&row| self.pairs[row]).collect()
+    }
+}
+
+/// Stream of the dropout masks within a step.
+const DROPOUT: u64 = 1;
+
+impl Objective for AffinityObjective<'_> {
+    type Model = DeepDta;
+
+    fn loss(&self, model: &DeepDta, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
+        let pairs = self.rows(rows);
+        let predicted = forward(model, self.entities, &pairs, Some(&mut context.rng(DROPOUT)));
+        Ok(squared_error(predicted, &pairs))
+    }
+
+    fn validate(&self, model: &DeepDta) -> Result<Vec<(String, f64)>, StepError> {
+        let pairs = self.rows(self.monitored);
+        let predicted = predict(model, self.entities, &pairs)?;
+        Ok(regression_scores(&pairs, &predicted)?)
+    }
+}
+
+/// Mean of the squared differences to the measured values, `[1]`.
+pub fn squared_error(predicted: Tensor<1>, pairs: &[Pair]) -> Tensor<1> {
+    let measured: Vec<f32> = pairs.iter().map(|p| p.value).collect();
+    let measured = Tensor::<1>::from_data(TensorData::new(measured, [pairs.len()]), &predicted.device());
+    (predicted - measured).powi_scalar(2).mean()
+}
+
+/// The two numbers that training watches, by name.
+///
+/// # Errors
+/// [`MetricError`] for no rows, a prediction that is not a number, or equal labels only.
+pub fn regression_scores(pairs: &[Pair], predicted: &[f64]) -> Result<Vec<(String, f64)>, MetricError> {
+    let measured: Vec<f64> = pairs.iter().map(|p| f64::from(p.value)).collect();
+    Ok(vec![
+        ("mse".to_owned(), metrics::mse(&measured, predicted)?),
+        ("ci".to_owned(), metrics::concordance_index(&measured, predicted)?),
+    ])
+}

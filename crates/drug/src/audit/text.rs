@@ -1,0 +1,165 @@
+//! An audit as text.
+
+use std::fmt;
+
+use nn_core::data::Part;
+
+use super::{Audit, Ceiling, Entities, Histogram, KMER, Overlap, Place, Similarity};
+
+/// Characters of the longest bar of a histogram.
+const BAR: usize = 40;
+
+/// A count with its thousands set apart: 5,010.
+fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `929 of 5,010 (18.5 %)`.
+fn of(part: usize, whole: usize) -> String {
+    let percent = if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
+    let shown = if part > 0 && percent < 0.1 { format!("{percent:.2}") } else { format!("{percent:.1}") };
+    format!("{} of {} ({shown} %)", thousands(part), thousands(whole))
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} rows of {}", thousands(self.rows), self.quantity)?;
+        entities(f, "drugs", "flat canonical SMILES", &self.drugs)?;
+        entities(f, "targets", "sequences", &self.targets)?;
+        if self.unused > 0 {
+            writeln!(f, "{} rows are in no part", of(self.unused, self.rows))?;
+        }
+
+        writeln!(f, "\npart             rows  drugs targets     min  median     max    mean      sd")?;
+        for part in &self.parts {
+            let [min, _, median, _, max] = part.quartiles;
+            writeln!(
+                f,
+                "{:<10} {:>10} {:>6} {:>7} {min:>7.3} {median:>7.3} {max:>7.3} {:>7.3} {:>7.3}",
+                part.part.name(),
+                thousands(part.rows),
+                thousands(part.drugs),
+                thousands(part.targets),
+                part.mean,
+                part.sd,
+            )?;
+        }
+        if let Some(Ceiling { value, rows, place, .. }) = &self.ceiling {
+            let place = match place {
+                Place::Lowest => "the lowest value: the assay does not measure below it",
+                Place::Highest => "the highest value: the assay does not measure above it",
+                Place::Inside => "inside the range",
+            };
+            writeln!(f, "{} labels are exactly {value}, {place}", of(*rows, self.rows))?;
+        }
+
+        let conflicts = &self.conflicts;
+        writeln!(
+            f,
+            "\n{} inputs occur more than once; {} of them with different labels ({} rows, largest difference {:.2})",
+            thousands(conflicts.repeated),
+            thousands(conflicts.inputs),
+            thousands(conflicts.rows),
+            conflicts.largest_spread,
+        )?;
+        writeln!(f, "mean squared error that no model of these inputs can go below: {:.4}", conflicts.irreducible_mse)?;
+
+        for overlap in &self.overlaps {
+            overlap_text(f, overlap)?;
+        }
+        if !self.reading.is_empty() {
+            writeln!(f)?;
+        }
+        for reading in &self.reading {
+            writeln!(
+                f,
+                "{}: {} truncated, {} unknown characters",
+                reading.what,
+                of(reading.truncated, reading.strings),
+                thousands(reading.unknown),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn entities(f: &mut fmt::Formatter<'_>, name: &str, by: &str, entities: &Entities) -> fmt::Result {
+    write!(f, "{} {name}, {} distinct {by}", thousands(entities.listed), thousands(entities.distinct))?;
+    if entities.unreadable > 0 {
+        write!(f, ", {} that cannot be read", thousands(entities.unreadable))?;
+    }
+    writeln!(f)
+}
+
+fn overlap_text(f: &mut fmt::Formatter<'_>, overlap: &Overlap) -> fmt::Result {
+    let part = overlap.part.name();
+    writeln!(
+        f,
+        "\n{} {part} pairs have their exact input (SMILES string and sequence) in {}",
+        of(overlap.same_input, overlap.rows),
+        Part::Train.name(),
+    )?;
+    if overlap.same_input > 0 {
+        let difference = overlap.largest_difference;
+        writeln!(f, "  largest difference of such a label to the mean of its training twins: {difference:.2}")?;
+    }
+    writeln!(
+        f,
+        "{} have drug and target together in train, up to spelling and stereochemistry",
+        of(overlap.same_pair, overlap.rows)
+    )?;
+    writeln!(f, "{} have their drug in train", of(overlap.drug_seen, overlap.rows))?;
+    writeln!(f, "{} have their target in train", of(overlap.target_seen, overlap.rows))?;
+    similarity(f, &format!("{part} drugs: Tanimoto similarity (ECFP4) to the nearest in train"), &overlap.drugs)?;
+    let title = format!("{part} targets: shared {KMER}-mers (Jaccard) with the nearest in train");
+    similarity(f, &title, &overlap.targets)
+}
+
+fn similarity(f: &mut fmt::Formatter<'_>, title: &str, found: &Similarity) -> fmt::Result {
+    writeln!(f, "{title}")?;
+    write!(f, "  {} in train", of(found.seen, found.entities))?;
+    if found.unreadable > 0 {
+        write!(f, ", {} cannot be read", thousands(found.unreadable))?;
+    }
+    match found.quartiles {
+        Some([min, _, median, _, max]) => writeln!(f, "; lowest {min:.2}, median {median:.2}, highest {max:.2}")?,
+        None => writeln!(f)?,
+    }
+    histogram(f, &found.histogram)
+}
+
+/// One line for each bin that is not empty.
+fn histogram(f: &mut fmt::Formatter<'_>, histogram: &Histogram) -> fmt::Result {
+    let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
+    let width = (histogram.high - histogram.low) / histogram.counts.len().max(1) as f64;
+    for (bin, &count) in histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let from = histogram.low + width * bin as f64;
+        let bar = "#".repeat((count * BAR).div_ceil(most));
+        writeln!(f, "  {from:.2} to {:.2} {:>8}  {bar}", from + width, thousands(count))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_readable() {
+        assert_eq!(
+            [0, 12, 999, 1000, 118_254, 1_000_000].map(thousands),
+            ["0", "12", "999", "1,000", "118,254", "1,000,000"]
+        );
+        assert_eq!(of(929, 5010), "929 of 5,010 (18.5 %)");
+        assert_eq!(of(3, 118_254), "3 of 118,254 (0.00 %)");
+        assert_eq!(of(0, 0), "0 of 0 (0.0 %)");
+    }
+}

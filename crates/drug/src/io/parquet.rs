@@ -1,0 +1,256 @@
+//! Predictions on their way out: one row for every row that came in, scored or with the reason why not.
+//!
+//! The format follows the extension: `.parquet` (Snappy), `.csv` or `.tsv`. Rows are written in batches while they
+//! come, to a temporary file in the same folder that gets its name at the end; an interrupted run leaves no half file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt64Array};
+use ::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::Compression;
+use ::parquet::file::properties::WriterProperties;
+
+use super::IoError;
+use super::text::extension;
+
+/// Rows that are collected before they are written.
+const BATCH: usize = 8192;
+
+/// One row of the output.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PredictionRow {
+    /// Number of the row of the input, from 1.
+    pub row: u64,
+    /// Identifier of the compound.
+    pub id: String,
+    /// SMILES as read.
+    pub smiles: String,
+    /// Identifier of the target.
+    pub target: String,
+    /// `ok`, or what is to be known about the row: `invalid: byte 12: ring 3 not closed`, `truncated 92 to 85`.
+    pub status: String,
+    /// Prediction in the units of the model; absent for rows that were refused.
+    pub prediction: Option<f32>,
+    /// Lower end of the interval, where the model gives one.
+    pub low: Option<f32>,
+    /// Upper end of the interval.
+    pub high: Option<f32>,
+}
+
+/// Names of the columns, in order.
+const COLUMNS: [&str; 8] = ["row", "id", "smiles", "target", "status", "prediction", "low", "high"];
+
+/// Where predictions go. [`PredictionWriter::finish`] completes the file; without it there is none.
+pub struct PredictionWriter {
+    sink: Sink,
+    waiting: Vec<PredictionRow>,
+    rows: u64,
+    path: PathBuf,
+    temporary: Option<Temporary>,
+}
+
+enum Sink {
+    Text(csv::Writer<Box<dyn Write + Send>>),
+    Columns(Box<ArrowWriter<BufWriter<File>>>),
+}
+
+impl PredictionWriter {
+    /// Starts a file; its extension (`.parquet`, `.csv` or `.tsv`) tells the format.
+    ///
+    /// # Errors
+    /// [`IoError::Format`] for another extension, [`IoError::Write`] if the file cannot be created.
+    pub fn create(path: &Path) -> Result<Self, IoError> {
+        let extension = extension(path);
+        let compressed = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+        if compressed || !["parquet", "csv", "tsv"].contains(&extension.as_str()) {
+            let problem = "predictions are written as .parquet, .csv or .tsv; choose one of these names".to_owned();
+            return Err(IoError::Format { path: path.to_path_buf(), problem });
+        }
+        let failed = |cause| IoError::Write { path: path.to_path_buf(), cause };
+        let (temporary, file) = Temporary::beside(path).map_err(failed)?;
+        let sink = match extension.as_str() {
+            "parquet" => Sink::columns(file).map_err(failed)?,
+            "tsv" => Sink::text(Box::new(file), b'\t').map_err(failed)?,
+            _ => Sink::text(Box::new(file), b',').map_err(failed)?,
+        };
+        Ok(Self { sink, waiting: Vec::new(), rows: 0, path: path.to_path_buf(), temporary: Some(temporary) })
+    }
+
+    /// Writes CSV to a stream, such as standard output; `name` stands in messages.
+    ///
+    /// # Errors
+    /// [`IoError::Write`] if the stream does not take the header.
+    pub fn csv(stream: Box<dyn Write + Send>, name: &str) -> Result<Self, IoError> {
+        let path = PathBuf::from(name);
+        match Sink::text(stream, b',') {
+            Ok(sink) => Ok(Self { sink, waiting: Vec::new(), rows: 0, path, temporary: None }),
+            Err(cause) => Err(IoError::Write { path, cause }),
+        }
+    }
+
+    /// Takes one row.
+    ///
+    /// # Errors
+    /// [`IoError::Write`] if the disk is full or the stream closed.
+    pub fn push(&mut self, row: PredictionRow) -> Result<(), IoError> {
+        self.rows += 1;
+        self.waiting.push(row);
+        if self.waiting.len() == BATCH { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), IoError> {
+        let rows = mem::take(&mut self.waiting);
+        self.sink.write(rows).map_err(|cause| IoError::Write { path: self.path.clone(), cause })
+    }
+
+    /// Writes what is left, gives the file its name, and returns the number of rows.
+    ///
+    /// # Errors
+    /// [`IoError::Write`]; the file of that name, if there was one, is then untouched.
+    pub fn finish(mut self) -> Result<u64, IoError> {
+        self.flush()?;
+        let Self { sink, rows, path, temporary, .. } = self;
+        let kept = sink.finish().and_then(|()| temporary.map_or(Ok(()), |temporary| temporary.keep(&path)));
+        match kept {
+            Ok(()) => Ok(rows),
+            Err(cause) => Err(IoError::Write { path, cause }),
+        }
+    }
+}
+
+/// Writes all rows to a file, as [`PredictionWriter`] does one by one, and returns how many there were.
+///
+/// # Errors
+/// As [`PredictionWriter::create`] and [`PredictionWriter::finish`].
+pub fn write(path: &Path, rows: impl IntoIterator<Item = PredictionRow>) -> Result<u64, IoError> {
+    let mut writer = PredictionWriter::create(path)?;
+    for row in rows {
+        writer.push(row)?;
+    }
+    writer.finish()
+}
+
+impl Sink {
+    fn text(stream: Box<dyn Write + Send>, delimiter: u8) -> io::Result<Self> {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(stream);
+        writer.write_record(COLUMNS)?;
+        Ok(Self::Text(writer))
+    }
+
+    fn columns(file: File) -> io::Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            // The default names the version of the library; equal rows are to give equal bytes.
+            .set_created_by("galen".to_owned())
+            .build();
+        let writer = ArrowWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema(), Some(properties))?;
+        Ok(Self::Columns(Box::new(writer)))
+    }
+
+    fn write(&mut self, rows: Vec<PredictionRow>) -> io::Result<()> {
+        match self {
+            Self::Text(writer) => {
+                let number = |value: Option<f32>| value.map(|value| value.to_string()).unwrap_or_default();
+                for row in rows {
+                    let (prediction, low, high) = (number(row.prediction), number(row.low), number(row.high));
+                    let place = row.row.to_string();
+                    writer.write_record([
+                        &place,
+                        &row.id,
+                        &row.smiles,
+                        &row.target,
+                        &row.status,
+                        &prediction,
+                        &low,
+                        &high,
+                    ])?;
+                }
+                Ok(())
+            }
+            Self::Columns(writer) => {
+                writer.write(&batch(&rows)?)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is buffered; a file is also synced to the disk.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Text(mut writer) => writer.flush(),
+            Self::Columns(writer) => (*writer).into_inner()?.flush(),
+        }
+    }
+}
+
+fn schema() -> SchemaRef {
+    let field = |column: usize, kind: DataType, optional: bool| Field::new(COLUMNS[column], kind, optional);
+    Arc::new(Schema::new(vec![
+        field(0, DataType::UInt64, false),
+        field(1, DataType::Utf8, false),
+        field(2, DataType::Utf8, false),
+        field(3, DataType::Utf8, false),
+        field(4, DataType::Utf8, false),
+        field(5, DataType::Float32, true),
+        field(6, DataType::Float32, true),
+        field(7, DataType::Float32, true),
+    ]))
+}
+
+fn batch(rows: &[PredictionRow]) -> io::Result<RecordBatch> {
+    let text =
+        |of: fn(&PredictionRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+    let number =
+        |of: fn(&PredictionRow) -> Option<f32>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Float32Array>()) };
+    let columns = vec![
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.row))) as ArrayRef,
+        text(|row| row.id.as_str()),
+        text(|row| row.smiles.as_str()),
+        text(|row| row.target.as_str()),
+        text(|row| row.status.as_str()),
+        number(|row| row.prediction),
+        number(|row| row.low),
+        number(|row| row.high),
+    ];
+    RecordBatch::try_new(schema(), columns).map_err(io::Error::other)
+}
+
+/// A file under a temporary name in the folder where it will stay; removed unless it is kept.
+struct Temporary {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Temporary {
+    /// The name starts with a dot and ends in `.tmp`, as those of [`nn_core::atomic`] do.
+    fn beside(path: &Path) -> io::Result<(Self, File)> {
+        let name = path
+            .file_name()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"))?;
+        let temporary = path.with_file_name(format!(".{}.{}-out.tmp", name.to_string_lossy(), std::process::id()));
+        // One that a killed process of the same number left behind must not stop this one.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+        Ok((Self { path: temporary, kept: false }, file))
+    }
+
+    fn keep(mut self, path: &Path) -> io::Result<()> {
+        OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
+        fs::rename(&self.path, path)?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Nothing can be done about a failure here, and the error that led here matters more.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

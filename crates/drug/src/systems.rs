@@ -1,0 +1,3 @@
+//! The published systems for drug development, one file each.
+
+pub mod deepdta;

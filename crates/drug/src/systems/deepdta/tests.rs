@@ -1,0 +1,107 @@
+//! The published parameter count, and the fast path against the plain network.
+
+use super::*;
+use nn_core::data::rng;
+use rand::RngExt;
+
+fn strings(n: usize, longest: usize, labels: u8, seed: u64) -> Vec<Vec<u8>> {
+    let mut rng = rng(seed, &[0]);
+    (0..n).map(|_| (0..rng.random_range(1..=longest)).map(|_| rng.random_range(1..=labels)).collect()).collect()
+}
+
+fn views(strings: &[Vec<u8>]) -> Vec<&[u8]> {
+    strings.iter().map(Vec::as_slice).collect()
+}
+
+fn small(padding: Padding) -> DeepDtaConfig {
+    DeepDtaConfig { smiles_length: 40, protein_length: 90, filters: 8, padding, ..DeepDtaConfig::default() }
+}
+
+#[test]
+fn parameter_counts_are_those_of_the_published_network() {
+    // Counted by layer from the published sizes: 2,030,337 at k = 8, 12.
+    let device = Device::flex();
+    let count = |smiles_kernel, protein_kernel| {
+        let config = DeepDtaConfig { smiles_kernel, protein_kernel, ..DeepDtaConfig::default() };
+        config.init(&device, &mut rng(1, &[])).unwrap().num_params()
+    };
+    assert_eq!(count(8, 12), 2_030_337);
+    assert_eq!(count(4, 8), 2_030_337 - 4 * (128 * 32 + 32 * 64 + 64 * 96) * 2);
+}
+
+#[test]
+fn sharing_and_lookups_change_no_prediction() {
+    // 1e-5 on predictions of order 0.1: the sums run in another order.
+    let device = Device::flex();
+    let model = small(Padding::Seen).init(&device, &mut rng(3, &[])).unwrap();
+    // Lengths up to the maximum, so that the padded tail is cut at every possible place.
+    let (drugs, proteins) = (strings(30, 40, 64, 1), strings(30, 90, 25, 2));
+    let plain: Vec<f32> = model.forward(&views(&drugs), &views(&proteins)).into_data().to_vec().unwrap();
+    let fast =
+        model.join(model.encode(Side::Drug, &views(&drugs)), model.encode(Side::Protein, &views(&proteins)), None);
+    let fast: Vec<f32> = fast.into_data().to_vec().unwrap();
+    for (i, (a, b)) in fast.iter().zip(&plain).enumerate() {
+        assert!((a - b).abs() < 1e-5, "pair {i}: {a} but the plain network gives {b}");
+    }
+}
+
+#[test]
+fn sharing_and_lookups_change_no_gradient() {
+    let device = Device::flex().autodiff();
+    let model = small(Padding::Seen).init(&device, &mut rng(4, &[])).unwrap();
+    let (drugs, proteins) = (strings(6, 40, 64, 5), strings(6, 90, 25, 6));
+    // Three drugs and two proteins, repeated as in a batch.
+    let pairs: Vec<(usize, usize)> = (0..6).map(|i| (i % 3, i % 2)).collect();
+    let d: Vec<&[u8]> = pairs.iter().map(|p| drugs[p.0].as_slice()).collect();
+    let p: Vec<&[u8]> = pairs.iter().map(|p| proteins[p.1].as_slice()).collect();
+    let plain = model.forward(&d, &p).powi_scalar(2).sum().backward();
+    let select =
+        |x: Tensor<2>, at: Vec<i64>| x.select(0, Tensor::<1, Int>::from_data(TensorData::new(at, [6]), &device));
+    let drug = select(model.encode(Side::Drug, &views(&drugs[..3])), pairs.iter().map(|p| p.0 as i64).collect());
+    let protein =
+        select(model.encode(Side::Protein, &views(&proteins[..2])), pairs.iter().map(|p| p.1 as i64).collect());
+    let fast = model.join(drug, protein, None).powi_scalar(2).sum().backward();
+    let compare = |name: &str, a: Vec<f32>, b: Vec<f32>| {
+        let scale = b.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        assert!(scale > 0.0, "{name} has no gradient");
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() <= 1e-5 * scale.max(1.0), "{name}: {a} but the plain network gives {b}");
+        }
+    };
+    for (name, branch) in [("drug", &model.drug), ("protein", &model.protein)] {
+        let embedding = |g| branch.embedding.weight.val().grad(g).unwrap().into_data().to_vec::<f32>().unwrap();
+        compare(name, embedding(&fast), embedding(&plain));
+        for conv in [&branch.conv1, &branch.conv2, &branch.conv3] {
+            let weight = |g| conv.weight.val().grad(g).unwrap().into_data().to_vec::<f32>().unwrap();
+            compare(name, weight(&fast), weight(&plain));
+        }
+    }
+}
+
+#[test]
+fn masked_pooling_does_not_depend_on_the_maximal_length() {
+    let device = Device::flex();
+    let predict = |padding, protein_length| {
+        let config = DeepDtaConfig { protein_length, ..small(padding) };
+        let model = config.init(&device, &mut rng(5, &[])).unwrap();
+        // Large biases make the unmasked maximum see the tail.
+        let mut protein = model.protein.clone();
+        protein.conv3.bias = Some(Param::from_tensor(Tensor::ones([24], &device)));
+        let model = DeepDta { protein, ..model };
+        let (drug, short) = (strings(1, 40, 64, 7), vec![vec![1_u8; 34]]);
+        let joined =
+            model.join(model.encode(Side::Drug, &views(&drug)), model.encode(Side::Protein, &views(&short)), None);
+        joined.into_scalar::<f32>()
+    };
+    assert_eq!(predict(Padding::Masked, 40), predict(Padding::Masked, 90));
+    assert_ne!(predict(Padding::Seen, 34), predict(Padding::Seen, 90));
+}
+
+#[test]
+fn a_length_that_cannot_hold_three_convolutions_is_refused() {
+    let config = DeepDtaConfig { protein_length: 20, ..DeepDtaConfig::default() };
+    assert_eq!(
+        config.validate().unwrap_err().to_string(),
+        "protein_length = 20 is out of range; allowed: 34 to 100000"
+    );
+}

@@ -1,0 +1,39 @@
+//! Everything a network needs that no medical domain owns.
+//!
+//! `nn-core` stands between [burn](burn) and the domain crates: it picks the device, adds the
+//! operations, optimisers, metrics and splits that burn lacks, and holds the one training engine
+//! that every gradient-trained system of the workspace uses. It knows no domain word and no file
+//! format but those of tensors.
+//!
+//! ```
+//! use nn_core::metrics::concordance_index;
+//! let (measured, predicted) = ([5.0, 6.5, 7.2], [5.1, 6.0, 7.9]);
+//! assert_eq!(concordance_index(&measured, &predicted)?, 1.0);
+//! # Ok::<(), nn_core::metrics::MetricError>(())
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`compute`] | device strings (`cpu`, `ndarray`, `cuda:0`, `gpu:0`) to burn devices |
+//! | [`ops`] | operations with a hand-written backward for the CPU |
+//! | [`layers`] | what burn's layers lack, and the initialisers of the papers |
+//! | [`optim`] | optimisers with the reference constants, clipping, schedules |
+//! | [`metrics`] | regression, ranking, classification, calibration, bootstrap intervals |
+//! | [`data`] | splits, samplers, padding, and the one source of randomness |
+//! | [`train`] | the engine: fit, checkpoint, exact resume, events |
+//! | [`store`] | weights to and from safetensors and PyTorch |
+//!
+//! Cargo features: `ndarray`, `cuda` and `vulkan` add devices; the CPU is always there.
+
+pub use burn;
+
+pub mod atomic;
+pub mod compute;
+pub mod config;
+pub mod data;
+pub mod layers;
+pub mod metrics;
+pub mod ops;
+pub mod optim;
+pub mod store;
+pub mod train;

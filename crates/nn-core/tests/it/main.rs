@@ -1,0 +1,5 @@
+//! Integration tests of nn-core, in one binary.
+
+mod metrics;
+mod store;
+mod train;

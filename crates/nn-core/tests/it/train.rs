@@ -1,0 +1,6 @@
+//! The training engine from outside: exact resumption, damaged and missing files, full disks, numbers that are not
+//! finite.
+
+mod crash;
+mod engine;
+mod toy;

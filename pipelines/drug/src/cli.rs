@@ -1,0 +1,185 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use workbench::args::Common;
+
+/// Deep learning for drug development: train, judge and use affinity models.
+#[derive(Debug, Parser)]
+#[command(name = "galen-drug", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Read affinity data, check every row, and write it as one table with its audit and its split
+    Prepare(Prepare),
+    /// Train models, judge them beside the baselines, and write a report
+    Train(Train),
+    /// Judge trained models on a table with measured affinities
+    Evaluate(Evaluate),
+    /// Score compounds against targets, one output row for each input row
+    Predict(Predict),
+    /// Show which atoms and residues a prediction rests on
+    Explain(Explain),
+    /// Look for duplicates, conflicting labels and leakage between the parts of a split
+    Audit(Audit),
+    /// List the published systems this binary has
+    Systems,
+    /// Train, judge and predict on data generated on the spot
+    Demo(Demo),
+    /// Measure speed
+    Bench(Bench),
+}
+
+/// How the affinity data is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A folder as DeepDTA distributes it
+    Deepdta,
+    /// A table with one row a measurement, columns named as TDC, DeepPurpose or DrugBAN do or as --column says
+    Table,
+}
+
+/// Where affinity data comes from.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// Folder or file with affinities; names such as drug/davis are looked up under the data root
+    #[arg(long, value_name = "PATH", default_value = "drug/davis")]
+    pub(crate) data: PathBuf,
+    /// Layout [default: deepdta for a folder, table for a file]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Which column holds what: smiles, sequence, value, drug-id, target-id (repeatable)
+    #[arg(long, value_name = "ROLE=NAME")]
+    pub(crate) column: Vec<String>,
+    /// What the values are: pkd, kd-nm (converted to pKd), kiba, or any other name
+    #[arg(long, value_name = "QUANTITY")]
+    pub(crate) quantity: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// How to divide the rows: upstream, random, cold-drug, cold-target, cold-both, scaffold
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Name of the data set in the results [default: name of the data folder or file]
+    #[arg(long)]
+    pub(crate) dataset: Option<String>,
+    /// paper (as DeepDTA's code) or clean
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// How to divide the rows: upstream, random, cold-drug, cold-target, cold-both, scaffold
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+    /// Models to train, each leaving out another fold
+    #[arg(long)]
+    pub(crate) models: Option<usize>,
+    /// Epochs at most
+    #[arg(long)]
+    pub(crate) epochs: Option<usize>,
+    /// How rows become batches: pairs or blocks
+    #[arg(long)]
+    pub(crate) sampler: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// Run folder or .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Run folder (all its models, as an ensemble) or .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// Compounds: .smi, .csv, .tsv, also gzipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) smiles: PathBuf,
+    /// Targets
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fasta: PathBuf,
+    /// Output: .csv or .parquet, or - for CSV on stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Run folder or .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// One SMILES string
+    #[arg(long)]
+    pub(crate) smiles: String,
+    /// FASTA file; its first sequence is explained
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fasta: PathBuf,
+    /// Residues masked together
+    #[arg(long, default_value_t = 5)]
+    pub(crate) window: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// How to divide the rows: upstream, random, cold-drug, cold-target, cold-both, scaffold
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Fewer pairs and epochs: shows that everything runs, not that it learns
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Measure {
+    /// Seconds for an epoch of DeepDTA
+    Deepdta,
+    /// Concordance index over the rows of a table
+    Ci,
+    /// SMILES tokenised a second
+    Tokens,
+    /// Canonical SMILES and fingerprints a second
+    Fingerprints,
+    /// 100,000 compounds against one target
+    Screen,
+    /// Write the encoded pairs that a peer needs to do the same work
+    Export,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What to measure
+    #[arg(value_enum)]
+    pub(crate) what: Measure,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Training steps to time
+    #[arg(long, default_value_t = 10)]
+    pub(crate) batches: usize,
+    /// File that `export` writes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}

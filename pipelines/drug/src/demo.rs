@@ -1,0 +1,69 @@
+//! `demo`: the whole way on data generated on the spot, in a few minutes on two cores.
+
+use crate::cli::{Demo, Predict};
+use crate::config::RunConfig;
+use crate::inputs::Loaded;
+use crate::{predict, train};
+use drug::split::SplitKind;
+use drug::study::{Protocol, SamplerKind, StudyConfig};
+use drug::synthetic::{SyntheticConfig, affinity_table};
+use drug::systems::deepdta::DeepDtaConfig;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicBool;
+use workbench::args::Common;
+use workbench::config::{Flags, resolve};
+
+pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut synthetic = SyntheticConfig::default();
+    let mut defaults = RunConfig {
+        dataset: "synthetic".into(),
+        study: StudyConfig {
+            protocol: Protocol::Clean,
+            split: SplitKind::ColdDrug,
+            models: 1,
+            epochs: 15,
+            patience: 15,
+            batch_size: 64,
+            sampler: SamplerKind::Blocks,
+            network: DeepDtaConfig {
+                smiles_length: 85,
+                protein_length: 120,
+                smiles_kernel: 4,
+                protein_kernel: 8,
+                ..DeepDtaConfig::default()
+            },
+            ..StudyConfig::default()
+        },
+        ..RunConfig::default()
+    };
+    if args.quick {
+        (synthetic.drugs, synthetic.targets, defaults.study.epochs) = (40, 16, 2);
+    }
+    let config: RunConfig = resolve(&defaults, common, Flags::new())?;
+    synthetic.seed = config.study.seed;
+    let (table, _) = affinity_table(&synthetic)?;
+    let loaded = Loaded { table, folds: None, inputs: Vec::new(), dropped: BTreeMap::new(), refused: Vec::new() };
+    let run_dir = common.run_dir_or("runs/demo-drug");
+    let resume = format!("galen-drug demo --run-dir {} --resume", run_dir.display());
+    train::study(common, &config, &loaded, &run_dir, &resume, stop)?;
+
+    // What a user would do next: score a list with a mistake in it against the first protein.
+    let folder = run_dir.join("screen");
+    std::fs::create_dir_all(&folder)?;
+    let mut list = String::new();
+    for drug in loaded.table.drugs.iter().take(4) {
+        writeln!(list, "{} {}", drug.smiles, drug.id)?;
+    }
+    list.push_str("C1CC(=O unclosed\n");
+    let target = &loaded.table.targets[0];
+    let (smiles, fasta, out) =
+        (folder.join("compounds.smi"), folder.join("target.fasta"), folder.join("predictions.csv"));
+    nn_core::atomic::write(&smiles, list.as_bytes())?;
+    nn_core::atomic::write(&fasta, format!(">{}\n{}\n", target.id, target.sequence).as_bytes())?;
+    predict::run(common, &Predict { model: run_dir, smiles, fasta, out: out.clone() }, stop)?;
+    if !common.json {
+        std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("predictions: {}\n", out.display()))?;
+    }
+    Ok(())
+}

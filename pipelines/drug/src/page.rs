@@ -1,0 +1,250 @@
+//! The report of a study: one self-contained HTML page and its figures.
+
+use crate::config::RunConfig;
+use crate::inputs::Loaded;
+use crate::train::{Model, results};
+use drug::audit::Audit;
+use drug::baselines::Baseline;
+use drug::study::{Protocol, Scores, Study};
+use drug::tokens::TokenReport;
+use workbench::figure::{Axes, Group, Panel, Series, boxes, calibration, histograms, lines, scatter};
+use workbench::observe::curves;
+use workbench::record::{DataRecord, Environment, RunMetrics};
+use workbench::report::{Page, Section};
+use workbench::run::RunFolder;
+use workbench::table::Table;
+
+/// Everything that the page shows.
+pub(crate) struct Findings<'a> {
+    pub(crate) config: &'a RunConfig,
+    pub(crate) study: &'a Study<'a>,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) audit: &'a Audit,
+    pub(crate) record: &'a DataRecord,
+    pub(crate) environment: &'a Environment,
+    pub(crate) metrics: &'a RunMetrics,
+    pub(crate) baselines: &'a [Baseline],
+    pub(crate) models: &'a [Model],
+    pub(crate) predictions: &'a [Vec<f64>],
+    pub(crate) ensemble: &'a [f64],
+    pub(crate) ensemble_scores: Scores,
+}
+
+/// Writes `report.html` and `figures/*.svg`.
+pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> {
+    let figures = Figures { folder };
+    let page = Page::new(
+        format!("DeepDTA on {}", f.config.dataset),
+        format!("{} protocol, {} split, {} models", f.metrics.protocol, f.metrics.split, f.metrics.models),
+    )
+    .fact("Quantity", f.loaded.table.quantity.label())
+    .fact("Device", &f.environment.device)
+    .fact("Seeds", f.metrics.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
+    .fact("Version", &f.metrics.version)
+    .section(result(f, &figures)?)
+    .section(data(f, &figures)?)
+    .section(split(f))
+    .section(learning(f, &figures)?)
+    .section(errors(f, &figures)?)
+    .section(surroundings(f)?);
+    folder.write("report.html", page.render()?)?;
+    Ok(())
+}
+
+/// Writes each figure to the run folder as well.
+struct Figures<'a> {
+    folder: &'a RunFolder,
+}
+
+impl Figures<'_> {
+    fn keep(&self, name: &str, svg: String) -> anyhow::Result<String> {
+        self.folder.write(&format!("figures/{name}.svg"), &svg)?;
+        Ok(svg)
+    }
+}
+
+fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+    let quantity = f.loaded.table.quantity.label();
+    let measured = f.loaded.table.values(f.study.plan().test());
+    let mut section = Section::new("Results").table(results(f.metrics, f.baselines));
+    let mut intervals = Table::new("95 % intervals of the first model, by resampling whole groups of the test part")
+        .text("score")
+        .number("low")
+        .number("high");
+    for (name, summary) in &f.metrics.metrics {
+        if let (Some(low), Some(high)) = (summary.low, summary.high) {
+            intervals.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
+        }
+    }
+    section = section.table(intervals);
+    if f.study.config().protocol == Protocol::Paper {
+        section = section.warning(
+            "The paper's protocol stops training on the test part and counts half of the comparable pairs in the concordance index. Its numbers compare with the published ones; they do not say how well the model will do on new pairs.",
+        );
+    }
+    let notes: Vec<String> = [("mse", "MSE"), ("ci", "CI"), ("rm2", "rm²")]
+        .iter()
+        .filter_map(|(key, name)| f.ensemble_scores.get(*key).map(|v| format!("{name} {v:.3}")))
+        .collect();
+    let axes = Axes {
+        title: "Predicted against measured",
+        x: &format!("measured {quantity}"),
+        y: &format!("predicted {quantity}"),
+    };
+    let svg = scatter(&axes, &measured, f.ensemble, &notes)?;
+    Ok(section.figure("Mean prediction of the models for each pair of the test part.", figures.keep("scatter", svg)?))
+}
+
+fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+    let table = &f.loaded.table;
+    let quantity = table.quantity.label();
+    let mut section = Section::new("Data and audit")
+        .definitions([
+            ("Drugs", table.drugs.len().to_string()),
+            ("Targets", table.targets.len().to_string()),
+            ("Measured pairs", table.pairs.len().to_string()),
+            ("Rows dropped", dropped(f.record)),
+        ])
+        .code(f.audit.to_text());
+    let split = f.study.plan().split(0);
+    let (train, test) = (table.values(&split.train), table.values(&split.test));
+    let axes = Axes { title: "Measured values by part", x: quantity, y: "% of the part" };
+    let panels = [Panel { name: "training", values: &train }, Panel { name: "test", values: &test }];
+    let svg = histograms(&axes, &panels, 40)?;
+    section = section.figure("Distribution of the measured values.", figures.keep("values", svg)?);
+    let strings = Table::new("Strings that the network does not read whole")
+        .text("string")
+        .number("strings")
+        .number("truncated")
+        .number("unknown characters");
+    let row = |name: &str, report: &TokenReport| {
+        [
+            name.to_owned(),
+            report.texts.to_string(),
+            report.truncated.to_string(),
+            report.unknown.values().sum::<usize>().to_string(),
+        ]
+    };
+    let entities = f.study.entities();
+    Ok(section.table(strings.row(row("SMILES", &entities.drug_report)).row(row("protein", &entities.target_report))))
+}
+
+fn dropped(record: &DataRecord) -> String {
+    if record.dropped.is_empty() {
+        return "none".into();
+    }
+    record.dropped.iter().map(|(why, n)| format!("{n} ({why})")).collect::<Vec<_>>().join(", ")
+}
+
+fn split(f: &Findings<'_>) -> Section {
+    let mut table = Table::new("Rows of each part").text("model").number("train").number("validation").number("test");
+    for i in 0..f.models.len() {
+        let split = f.study.plan().split(i);
+        table.push([
+            i.to_string(),
+            split.train.len().to_string(),
+            split.validation.len().to_string(),
+            split.test.len().to_string(),
+        ]);
+    }
+    Section::new("Split").paragraph(f.study.config().split.describe()).table(table)
+}
+
+fn learning(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+    let mut section = Section::new("Learning");
+    for (i, model) in f.models.iter().enumerate() {
+        let found = curves(&figures.folder.file(&format!("{}/{}", model.log, workbench::observe::METRICS_LOG))?)?;
+        let shown: Vec<_> = found.iter().filter(|c| !c.name.ends_with("ci")).collect();
+        let series: Vec<Series<'_>> = shown.iter().map(|c| Series { name: &c.name, points: &c.points }).collect();
+        if series.iter().all(|s| s.points.is_empty()) {
+            continue;
+        }
+        let axes = Axes { title: "Learning curves", x: "epoch", y: "mean squared error" };
+        let best = model.best_epoch.map(|e| (e as f64, "best"));
+        let svg = lines(&axes, &series, best)?;
+        let caption = format!("Model {i}: {} epochs.", model.epochs);
+        section = section.figure(caption, figures.keep(&format!("learning-{i}"), svg)?);
+    }
+    Ok(section)
+}
+
+/// Levels at which the coverage of the interval is read off.
+const LEVELS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+    let table = &f.loaded.table;
+    let quantity = table.quantity.label();
+    let rows = f.study.plan().test();
+    let measured = table.values(rows);
+    let mut section = Section::new("Calibration and residuals");
+
+    // How often |residual| on the test part lies within the quantile of |residual| on the held-out fold.
+    let split = f.study.plan().split(0);
+    let held_out = f.study.predict(&f.models[0].model, &split.validation)?;
+    let residuals: Vec<f64> =
+        table.values(&split.validation).iter().zip(&held_out).map(|(m, p)| (m - p).abs()).collect();
+    let mut points = vec![(0.0, 0.0)];
+    for level in LEVELS {
+        if let Some(found) = drug::model::Calibration::from_residuals(residuals.clone(), level) {
+            let inside =
+                measured.iter().zip(&f.predictions[0]).filter(|(m, p)| (*m - *p).abs() <= found.radius).count();
+            points.push((level, inside as f64 / measured.len() as f64));
+        }
+    }
+    if points.len() > 1 {
+        let axes =
+            Axes { title: "Coverage of the prediction interval", x: "share promised", y: "share of test pairs inside" };
+        let svg = calibration(&axes, &[Series { name: "model 0", points: &points }])?;
+        section = section.figure(
+            "Intervals are sized on the fold that the model did not learn from. Below the diagonal they promise too much, as they do when the test part holds drugs or targets unlike any seen.",
+            figures.keep("coverage", svg)?,
+        );
+    }
+
+    let lengths = [f.config.study.network.smiles_length, f.config.study.network.protein_length];
+    let cut = |row: usize| {
+        let pair = table.pairs[row];
+        let (drug, target) = (&table.drugs[pair.drug as usize], &table.targets[pair.target as usize]);
+        drug.smiles.chars().count() > lengths[0] || target.sequence.chars().count() > lengths[1]
+    };
+    let residuals: Vec<(bool, f64)> =
+        rows.iter().zip(measured.iter().zip(f.ensemble)).map(|(&row, (m, p))| (cut(row), p - m)).collect();
+    let part = |wanted: bool| residuals.iter().filter(|(c, _)| *c == wanted).map(|(_, r)| *r).collect::<Vec<_>>();
+    let (whole, truncated) = (part(false), part(true));
+    let groups: Vec<Group<'_>> = [("read whole", &whole), ("truncated", &truncated)]
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(name, values)| Group { name, values })
+        .collect();
+    let axes = Axes { title: "Residuals by truncation", x: &format!("predicted − measured {quantity}"), y: "pair" };
+    let svg = boxes(&axes, &groups)?;
+    let caption = format!(
+        "{} of {} test pairs have a SMILES or sequence longer than the network reads.",
+        truncated.len(),
+        residuals.len()
+    );
+    Ok(section.figure(caption, figures.keep("residuals", svg)?))
+}
+
+fn surroundings(f: &Findings<'_>) -> anyhow::Result<Section> {
+    let e = f.environment;
+    let mut facts = vec![
+        ("Commit".to_owned(), e.commit.clone().unwrap_or_else(|| "not recorded".into())),
+        (
+            "Processor".to_owned(),
+            format!("{} ({} cores, {})", e.cpu.as_deref().unwrap_or("unknown"), e.cores, e.target),
+        ),
+        ("Wall time".to_owned(), format!("{:.0} s", f.metrics.wall_seconds)),
+        ("Peak memory".to_owned(), f.metrics.peak_mb.map_or_else(|| "unknown".into(), |mb| format!("{mb:.0} MB"))),
+    ];
+    facts.extend(e.versions.iter().map(|(name, version)| (name.clone(), version.clone())));
+    let mut inputs = Table::new("Inputs").text("file").number("bytes").text("SHA-256");
+    for input in &f.record.inputs {
+        inputs.push([input.name.clone(), input.bytes.to_string(), input.sha256.clone()]);
+    }
+    Ok(Section::new("Environment")
+        .definitions(facts)
+        .table(inputs)
+        .heading("Configuration")
+        .code(workbench::config::to_toml(f.config)?))
+}

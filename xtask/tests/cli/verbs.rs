@@ -1,0 +1,254 @@
+//! The other verbs: on the repository's own files, and on a small workspace with a pipeline that is a shell script.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+
+use crate::{fails_with, sha256, stderr, stdout, succeeds, write, xtask};
+
+/// The workspace that these tests are part of.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn the_repository_s_manifest_experiments_and_systems_are_well_formed() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let list = xtask(repository()).arg("--data-root").arg(nowhere.path()).args(["data", "list"]).output().unwrap();
+    succeeds(&list);
+    for name in ["davis", "kiba", "smiles_oracle", "zinc250k_part", "chembl_small", "moleculenet"] {
+        assert!(
+            stdout(&list).lines().any(|line| line.starts_with(name) && line.contains("absent")),
+            "{}",
+            stdout(&list)
+        );
+    }
+    let experiments = xtask(repository()).arg("reproduce").output().unwrap();
+    succeeds(&experiments);
+    for name in ["deepdta-davis", "deepdta-davis-clean", "deepdta-davis-cold", "deepdta-kiba"] {
+        let known = stdout(&experiments).lines().any(|line| line.split_whitespace().next() == Some(name));
+        assert!(known, "{}", stdout(&experiments));
+    }
+    let systems = xtask(repository()).arg("systems").output().unwrap();
+    succeeds(&systems);
+    assert!(
+        stdout(&systems).lines().any(|line| line.contains("DeepDTA") && line.contains("done")),
+        "{}",
+        stdout(&systems)
+    );
+}
+
+#[test]
+fn an_experiment_without_its_data_says_how_to_get_it() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = xtask(repository())
+        .arg("--data-root")
+        .arg(nowhere.path())
+        .args(["reproduce", "deepdta-davis"])
+        .output()
+        .unwrap();
+    fails_with(&output, "cargo xtask data get davis");
+    let output = xtask(repository()).args(["reproduce", "deepdta-daviz"]).output().unwrap();
+    fails_with(&output, "known: deepdta-davis, ");
+}
+
+#[test]
+fn an_unknown_verb_is_a_usage_error() {
+    let output = xtask(repository()).arg("reprodoce").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+const EXPERIMENT: &str = r#"
+title = "a test"
+domain = "toy"
+paper = "nobody"
+citation = "nowhere"
+dataset = "one"
+protocol = "as it comes"
+cost = "nothing"
+smoke = ["--epochs", "1"]
+
+[[step]]
+name = "first"
+args = ["train", "--data", "{data}/toy", "--epochs", "9", "--run-dir", "{run}"]
+
+[[step]]
+name = "second"
+args = ["train", "--data", "{data}/toy", "--epochs", "9", "--run-dir", "{run}"]
+
+[published."first.mse"]
+value = 0.30
+source = "a later paper"
+seen = false
+
+[bounds."first.mse"]
+max = 0.31
+why = "the paper"
+
+[bounds."second.mse"]
+below = "mean"
+why = "must have learnt"
+"#;
+
+/// Writes its arguments and the metrics that a pipeline would.
+#[cfg(unix)]
+const PIPELINE: &str = r#"#!/bin/sh
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --run-dir) run="$2" ;;
+    --fail) echo "asked to fail" >&2; exit 1 ;;
+  esac
+  echo "$1" >> "$(dirname "$0")/arguments"
+  shift
+done
+mkdir -p "$run"
+echo "<html></html>" > "$run/report.html"
+cat > "$run/metrics.json" <<END
+{"task":"toy","models":2,"seeds":[1,2],"epochs":[9,9],"metrics":{"mse":{"mean":0.305,"sd":0.01,"values":[0.295,0.315],"low":0.29,"high":0.32}},
+"baselines":{"mean":{"mse":0.8},"neighbours":{"mse":{"mean":0.4}}},"device":"cpu","wall_seconds":1.0,"peak_mb":12.5,"version":"0","commit":"x"}
+END
+"#;
+
+/// A workspace with the domain `toy`.
+#[cfg(unix)]
+struct Toy {
+    root: TempDir,
+}
+
+#[cfg(unix)]
+impl Toy {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+
+        let root = tempfile::tempdir().unwrap();
+        let manifest = format!(
+            "[[dataset]]\nname = 'one'\ndomain = 'toy'\nabout = 'a'\nsource = 's'\nlicence = 'l'\n\
+             [[dataset.file]]\npath = 'toy/file'\nbytes = 3\nsha256 = '{}'\nnote = 'n'\n",
+            sha256(b"abc")
+        );
+        write(root.path(), "data/manifest.toml", manifest);
+        write(root.path(), "data/raw/toy/file", "abc");
+        write(root.path(), "data/experiments/toy/test.toml", EXPERIMENT);
+        write(root.path(), "pipelines/toy/Cargo.toml", "");
+        write(root.path(), "README.md", "# Toy\n<!-- results:begin -->\n<!-- results:end -->\nend\n");
+        write(root.path(), "bin/galen-toy", PIPELINE);
+        fs::set_permissions(root.path().join("bin/galen-toy"), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { root }
+    }
+
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        let root = self.root.path();
+        xtask(root)
+            .arg("--bin-dir")
+            .arg(root.join("bin"))
+            .args(args)
+            .env("CARGO_TARGET_DIR", root.join("target"))
+            .output()
+            .unwrap()
+    }
+
+    fn results(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.root.path().join("data/results.jsonl")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.root.path().join("bin/arguments")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_is_recorded_and_the_readme_follows() {
+    let toy = Toy::new();
+    fails_with(&toy.run(&["report", "--check"]), "is not what data/results.jsonl says");
+    succeeds(&toy.run(&["reproduce", "test", "--note", "one | two", "--", "--epochs", "3"]));
+    let lines = toy.results();
+    assert_eq!(lines.len(), 1);
+    for expected in [
+        r#""experiment":"test""#,
+        r#""first.mse":{"mean":0.305"#,
+        r#""neighbours":{"first.mse":0.4,"second.mse":0.4}"#,
+        r#""arguments":["--epochs","3"]"#,
+        r#""seeds":[1,2]"#,
+        r#""models":2"#,
+        r#""peak_mb":12.5"#,
+        r#""passed":true"#,
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    ] {
+        assert!(lines[0].contains(expected), "no {expected} in {}", lines[0]);
+    }
+    let arguments = toy.arguments();
+    assert_eq!(arguments.iter().filter(|word| *word == "3").count(), 2);
+    assert!(!arguments.contains(&"9".to_owned()), "{arguments:?}");
+
+    succeeds(&toy.run(&["report"]));
+    let readme = fs::read_to_string(toy.root.path().join("README.md")).unwrap();
+    let row = readme.lines().find(|line| line.starts_with("| test | first.mse |")).unwrap();
+    assert!(row.contains(r"| 0.300\* | 0.305 ± 0.010 [0.290, 0.320] | 0.400 (neighbours) | 2 | yes | cpu |"), "{row}");
+    assert!(readme.starts_with("# Toy\n") && readme.ends_with("<!-- results:end -->\nend\n"), "{readme}");
+    succeeds(&toy.run(&["report", "--check"]));
+
+    let json = toy.run(&["report", "--json", "test"]);
+    succeeds(&json);
+    assert_eq!(stdout(&json).trim_end(), lines[0]);
+    fails_with(&toy.run(&["report", "--json", "other"]), "recorded: test");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_broken_bound_is_recorded_and_fails() {
+    let toy = Toy::new();
+    let stricter = EXPERIMENT.replace("max = 0.31", "max = 0.30").replace("below = \"mean\"", "below = \"oracle\"");
+    write(toy.root.path(), "data/experiments/toy/test.toml", stricter);
+    let output = toy.run(&["reproduce", "test"]);
+    fails_with(&output, "first.mse is 0.3050, more than 0.3000 (the paper)");
+    assert!(stderr(&output).contains("baseline \"oracle\", which was not measured"), "{}", stderr(&output));
+    assert!(toy.results()[0].contains(r#""passed":false"#));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_smoke_run_records_nothing() {
+    let toy = Toy::new();
+    succeeds(&toy.run(&["reproduce", "test", "--smoke"]));
+    // The scratch folder of the last smoke run is not in the way of the next.
+    succeeds(&toy.run(&["reproduce", "test", "--smoke"]));
+    assert!(toy.results().is_empty());
+    assert!(!toy.arguments().contains(&"9".to_owned()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_step_that_fails_fails_the_run_and_records_nothing() {
+    let toy = Toy::new();
+    let output = toy.run(&["reproduce", "test", "--", "--fail"]);
+    fails_with(&output, "step \"first\"");
+    assert!(stderr(&output).contains("asked to fail"), "{}", stderr(&output));
+    assert!(toy.results().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn data_that_differs_from_the_manifest_is_refused() {
+    let toy = Toy::new();
+    write(toy.root.path(), "data/raw/toy/file", "abd");
+    fails_with(&toy.run(&["reproduce", "test"]), "toy/file: sha256 ");
+    assert!(toy.arguments().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_demo_prints_a_table_and_the_report() {
+    let toy = Toy::new();
+    let output = toy.run(&["demo"]);
+    succeeds(&output);
+    let text = stdout(&output);
+    assert!(text.contains("0.305 ± 0.010") && text.contains("0.400 (neighbours)"), "{text}");
+    let path = text.lines().find_map(|line| line.strip_prefix("toy: ")).unwrap();
+    assert!(Path::new(path).is_file(), "{path}");
+    fails_with(&toy.run(&["demo", "--", "--fail"]), "the demo failed for toy");
+    fails_with(&toy.run(&["demo", "--domain", "other"]), "present: toy");
+}
