@@ -39,7 +39,7 @@ pub(crate) struct BenchArgs {
     /// Threads for both sides (default: each side's own choice)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// Python interpreter with the peers installed (default: $GALEN_PYTHON, then python3)
+    /// Python interpreter with the peers installed (default: $`GALEN_PYTHON`, then python3)
     #[arg(long, value_name = "PROGRAM")]
     python: Option<PathBuf>,
     /// Print, and record nothing

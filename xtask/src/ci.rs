@@ -50,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, args: &CiArgs) -> Result<()> {
     let mut rows = Vec::new();
     for &step in Step::value_variants() {
         let wanted = if args.only.is_empty() { step != Step::GpuFeatures } else { args.only.contains(&step) };
-        if !wanted && !(step == Step::GpuFeatures && args.gpu_features) {
+        if !(wanted || step == Step::GpuFeatures && args.gpu_features) {
             continue;
         }
         let name = step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());

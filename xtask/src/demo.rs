@@ -79,22 +79,19 @@ pub(crate) fn run(workspace: &Workspace, args: &DemoArgs) -> Result<()> {
 
 /// The run folder of `domain`, which does not exist yet; its parent does.
 fn run_dir(workspace: &Workspace, args: &DemoArgs, domain: &str) -> Result<PathBuf> {
-    let folder = match &args.run_dir {
-        Some(folder) => {
-            let folder =
-                std::path::absolute(folder).with_context(|| format!("cannot use {}", folder.display()))?.join(domain);
-            if folder.exists() {
-                bail!("{} is there already; name another folder with --run-dir", folder.display());
-            }
-            folder
+    let folder = if let Some(folder) = &args.run_dir {
+        let folder =
+            std::path::absolute(folder).with_context(|| format!("cannot use {}", folder.display()))?.join(domain);
+        if folder.exists() {
+            bail!("{} is there already; name another folder with --run-dir", folder.display());
         }
-        None => {
-            let folder = workspace.scratch("demo").join(domain);
-            if folder.exists() {
-                fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-            }
-            folder
+        folder
+    } else {
+        let folder = workspace.scratch("demo").join(domain);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
+        folder
     };
     let parent = folder.parent().unwrap_or(&folder);
     fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;

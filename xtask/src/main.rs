@@ -31,7 +31,7 @@ struct Cli {
     /// Root of the workspace (default: the one this program was built in)
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Where the data sets are (default: data/raw, then $GALEN_DATA)
+    /// Where the data sets are (default: data/raw, then $`GALEN_DATA`)
     #[arg(long, global = true, value_name = "DIR")]
     data_root: Option<PathBuf>,
     /// Use the pipeline binaries of this folder instead of building them

@@ -118,9 +118,8 @@ fn parse(text: &str, experiments: &[String]) -> Result<Vec<System>> {
             Some(name) if !experiments.contains(name) => {
                 bail!("{:?} names the experiment {name:?}, which has no file", system.name)
             }
-            Some(_) => {}
             None if system.status == Status::Done => bail!("{:?} is done but names no experiment", system.name),
-            None => {}
+            Some(_) | None => {}
         }
     }
     Ok(systems)

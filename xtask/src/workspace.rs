@@ -46,12 +46,11 @@ impl Workspace {
     pub(crate) fn new(root: Option<PathBuf>, data_root: Option<PathBuf>, bin_dir: Option<PathBuf>) -> Self {
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = whole(root.unwrap_or_else(|| built_in.parent().unwrap_or(built_in).to_path_buf()));
-        let data_roots = match data_root {
-            Some(folder) => vec![whole(folder)],
-            None => {
-                let named = env::var_os("GALEN_DATA").map(|folder| whole(PathBuf::from(folder)));
-                [Some(root.join("data").join("raw")), named].into_iter().flatten().collect()
-            }
+        let data_roots = if let Some(folder) = data_root {
+            vec![whole(folder)]
+        } else {
+            let named = env::var_os("GALEN_DATA").map(|folder| whole(PathBuf::from(folder)));
+            [Some(root.join("data").join("raw")), named].into_iter().flatten().collect()
         };
         Self { root, data_roots, bin_dir: bin_dir.map(whole) }
     }

@@ -41,7 +41,7 @@ impl Entities {
     pub fn new(table: &AffinityTable, tokenizers: &Tokenizers, [smiles_length, protein_length]: [usize; 2]) -> Self {
         let mut drug_report = TokenReport::default();
         let mut target_report = TokenReport::default();
-        let mut encode = |tokenizer: &Tokenizer, text: &str, length, report: &mut TokenReport| {
+        let encode = |tokenizer: &Tokenizer, text: &str, length, report: &mut TokenReport| {
             let encoded = tokenizer.encode(text, length);
             report.add(&encoded);
             encoded.ids

@@ -177,6 +177,8 @@ mod tests {
         assert!(Baseline { name: "x".into(), scores: vec![] }.mean().is_empty());
     }
 
+    type Fit = fn(&AffinityTable, &[usize], &[usize]) -> Result<Vec<f64>, BaselineError>;
+
     #[test]
     fn impossible_parts_are_refused_by_all() {
         let table = AffinityTable {
@@ -185,7 +187,6 @@ mod tests {
             pairs: vec![Pair { drug: 0, target: 0, value: 1.0 }, Pair { drug: 0, target: 0, value: f32::NAN }],
             quantity: Quantity::Pkd,
         };
-        type Fit = fn(&AffinityTable, &[usize], &[usize]) -> Result<Vec<f64>, BaselineError>;
         let factorise: Fit = |table, train, query| matrix_factorisation(table, train, query, &Factorisation::default());
         for fit in [mean as Fit, bias, tanimoto_knn, factorise] {
             assert!(matches!(fit(&table, &[], &[0]), Err(BaselineError::Empty { part: "training" })));

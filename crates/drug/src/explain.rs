@@ -23,7 +23,7 @@ const INPUTS_AT_ONCE: usize = 128;
 
 /// Effects smaller than this share of the largest are left uncoloured.
 const VISIBLE: f64 = 0.05;
-/// Colour of the strongest raising effect: the red end of `ColorBrewer`'s RdBu, safe for the colour-blind.
+/// Colour of the strongest raising effect: the red end of `ColorBrewer`'s `RdBu`, safe for the colour-blind.
 const RAISES: [u8; 3] = [178, 24, 43];
 /// Colour of the strongest lowering effect: its blue end.
 const LOWERS: [u8; 3] = [33, 102, 172];

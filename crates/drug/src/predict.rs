@@ -119,7 +119,7 @@ impl Screen {
                         row.status = if said.is_empty() { "ok".to_owned() } else { said.join("; ") };
                     }
                     // A compound without a problem always has a place among the distinct ones.
-                    (None, None, None) => row.status = "invalid: not scored".to_owned(),
+                    (None, None, None) => "invalid: not scored".clone_into(&mut row.status),
                 }
                 rows.push(row);
             }

@@ -43,7 +43,7 @@ const MOTIF_EFFECT: [f64; MOTIFS.len()] = [0.7, 0.35, -0.35, -0.7];
 const LOCK: [f64; MOTIFS.len()] = [2.0, -0.4, -1.0, -0.6];
 
 /// Conserved motifs of four protein families: the catalytic loop of kinases, the zinc site of matrix
-/// metalloproteinases, the active site of chymotrypsin-like proteases, NPxxY of class A receptors.
+/// metalloproteinases, the active site of chymotrypsin-like proteases, `NPxxY` of class A receptors.
 pub const MOTIFS: [&str; 4] = ["HRDLKPEN", "HELGHSLG", "GDSGGPLV", "NPLIYAFL"];
 /// Residues of a motif; all are of this length.
 const MOTIF_LENGTH: usize = 8;

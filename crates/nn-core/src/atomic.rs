@@ -189,7 +189,7 @@ mod tests {
         let path = folder.path().join("a.bin");
         write(&path, b"old").unwrap();
         let error = write_with(&path, |file| {
-            file.write_all(&[7; 3 << 20])?;
+            file.write_all(&vec![7; 3 << 20])?;
             Err(io::Error::other("producer gave up"))
         })
         .unwrap_err();

@@ -271,10 +271,8 @@ impl Observer for Reporter {
                 }
                 self.say(&line);
             }
-            Event::Checkpointed { path, .. } => {
-                if self.verbosity >= Verbosity::Verbose {
-                    self.say(&format!("checkpoint {}", path.display()));
-                }
+            Event::Checkpointed { path, .. } if self.verbosity >= Verbosity::Verbose => {
+                self.say(&format!("checkpoint {}", path.display()));
             }
             Event::Stopped { reason } => {
                 if let Some(bar) = self.bar.take() {

@@ -298,7 +298,7 @@ fn compare(prefix: &str, before: &toml::Table, after: &toml::Table, changes: &mu
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match (before.get(name), after.get(name)) {
             (Some(toml::Value::Table(before)), Some(toml::Value::Table(after))) => {
-                compare(&key, before, after, changes)
+                compare(&key, before, after, changes);
             }
             (before, after) if before != after => {
                 let text = |value: Option<&toml::Value>| value.map(ToString::to_string).unwrap_or_default();

@@ -41,7 +41,7 @@ pub(crate) enum Verb {
 pub(crate) enum Format {
     /// A folder as DeepDTA distributes it
     Deepdta,
-    /// A table with one row a measurement, columns named as TDC, DeepPurpose or DrugBAN do or as --column says
+    /// A table with one row a measurement, columns named as TDC, DeepPurpose or `DrugBAN` do or as --column says
     Table,
 }
 

@@ -180,7 +180,7 @@ fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
 
     // How often |residual| on the test part lies within the quantile of |residual| on the held-out fold.
     let split = f.study.plan().split(0);
-    let held_out = f.study.predict(&f.models[0].model, &split.validation)?;
+    let held_out = f.study.predict(&f.models[0].affinity, &split.validation)?;
     let residuals: Vec<f64> =
         table.values(&split.validation).iter().zip(&held_out).map(|(m, p)| (m - p).abs()).collect();
     let mut points = vec![(0.0, 0.0)];

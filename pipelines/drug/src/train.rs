@@ -41,13 +41,7 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
     let run_dir = common.run_dir_or(Path::new("runs").join(format!("{}-deepdta", config.dataset)));
     let resume =
         format!("galen-drug train --data {} --run-dir {} --resume", args.source.data.display(), run_dir.display());
-    study(common, &config, &loaded, &run_dir, &resume, stop).map(drop)
-}
-
-/// What a finished study leaves for the caller.
-pub(crate) struct Finished {
-    /// What `metrics.json` holds.
-    pub(crate) metrics: RunMetrics,
+    study(common, &config, &loaded, &run_dir, &resume, stop)
 }
 
 /// Trains, judges and reports one study in `run_dir`; `resume` is the command that would continue it.
@@ -58,7 +52,7 @@ pub(crate) fn study(
     run_dir: &Path,
     resume: &str,
     stop: &AtomicBool,
-) -> anyhow::Result<Finished> {
+) -> anyhow::Result<()> {
     let began = Instant::now();
     let device = nn_core::compute::device(&config.device)?;
     let folder = RunFolder::open(run_dir, common.resume)?;
@@ -92,7 +86,7 @@ pub(crate) fn study(
     }
 
     let predictions =
-        models.iter().map(|m| study.predict(&m.model, study.plan().test())).collect::<Result<Vec<_>, _>>()?;
+        models.iter().map(|m| study.predict(&m.affinity, study.plan().test())).collect::<Result<Vec<_>, _>>()?;
     let scores = predictions.iter().map(|p| study.score(p)).collect::<Result<Vec<_>, _>>()?;
     let ensemble = mean_of(&predictions);
     let intervals = intervals(&study, &loaded.table.values(study.plan().test()), &predictions[0])?;
@@ -141,7 +135,7 @@ pub(crate) fn study(
         results(&metrics, &baselines).write(&mut out, false)?;
         writeln!(out, "\nreport: {}", folder.file("report.html")?.display())?;
     }
-    Ok(Finished { metrics })
+    Ok(())
 }
 
 /// A serialised name without its quotes, such as `paper`.
@@ -180,7 +174,7 @@ fn refuse_other_settings(folder: &RunFolder, config: &RunConfig) -> anyhow::Resu
 
 /// A model with what training it came to.
 pub(crate) struct Model {
-    pub(crate) model: AffinityModel,
+    pub(crate) affinity: AffinityModel,
     pub(crate) epochs: usize,
     pub(crate) best_epoch: Option<usize>,
     /// Name of the folder in the run folder with the model's learning curve.
@@ -202,7 +196,7 @@ fn model(
     if file.is_file() {
         let (epochs, best_epoch) = folder.read_json(&summary)?;
         say(common, &format!("model {i}: trained before, read from {}", file.display()));
-        return Ok(Model { model: AffinityModel::load(&file, device)?, epochs, best_epoch, log });
+        return Ok(Model { affinity: AffinityModel::load(&file, device)?, epochs, best_epoch, log });
     }
     say(common, &format!("model {i}: training on {} rows", study.plan().split(i).train.len()));
     let checkpoints = Checkpoints::new(folder.checkpoints().join(format!("fold-{i}")));
@@ -218,7 +212,7 @@ fn model(
     folder.write_json(&summary, &(outcome.epochs_run, outcome.best_epoch))?;
     std::fs::create_dir_all(folder.file("model")?)?;
     model.save(&file)?;
-    Ok(Model { model, epochs: outcome.epochs_run, best_epoch: outcome.best_epoch, log })
+    Ok(Model { affinity: model, epochs: outcome.epochs_run, best_epoch: outcome.best_epoch, log })
 }
 
 /// Scores of all baselines, read back where an earlier part of the run computed them.
@@ -288,7 +282,7 @@ fn write_predictions(
     models: &[Model],
     ensemble: &[f64],
 ) -> anyhow::Result<()> {
-    let radii: Vec<f64> = models.iter().filter_map(|m| m.model.card.calibration.map(|c| c.radius)).collect();
+    let radii: Vec<f64> = models.iter().filter_map(|m| m.affinity.card.calibration.map(|c| c.radius)).collect();
     let radius = (!radii.is_empty()).then(|| radii.iter().sum::<f64>() / radii.len() as f64);
     let mut writer = PredictionWriter::create(&folder.file("predictions.parquet")?)?;
     for (&row, &value) in study.plan().test().iter().zip(ensemble) {

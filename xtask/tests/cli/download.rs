@@ -100,7 +100,7 @@ fn a_truncated_answer_is_resumed_where_it_ended() {
 #[test]
 fn a_server_that_stalls_is_given_up_and_resumed() {
     let case = Case::new(vec![
-        Reply::whole(&content(0)).truncated(70_000).silent(Duration::from_secs(60)),
+        Reply::whole(&content(0)).truncated(70_000).silent(Duration::from_mins(1)),
         Reply::whole(&content(0)),
     ]);
     let began = Instant::now();
@@ -113,7 +113,7 @@ fn a_server_that_stalls_is_given_up_and_resumed() {
 
 #[test]
 fn a_server_that_only_stalls_is_given_up() {
-    let case = Case::new(vec![Reply::whole(&content(0)).truncated(0).silent(Duration::from_secs(60))]);
+    let case = Case::new(vec![Reply::whole(&content(0)).truncated(0).silent(Duration::from_mins(1))]);
     fails_with(&case.command("0.3", &[]).output().unwrap(), "gave up after 4 requests with 0 of 200000 bytes");
     case.has_nothing();
     assert!(!case.part().exists());
@@ -189,7 +189,7 @@ fn not_found_is_final_and_server_errors_are_not() {
 #[test]
 fn a_killed_download_leaves_only_its_part_and_the_next_goes_on() {
     let case = Case::new(vec![
-        Reply::whole(&content(0)).truncated(70_000).silent(Duration::from_secs(60)),
+        Reply::whole(&content(0)).truncated(70_000).silent(Duration::from_mins(1)),
         Reply::whole(&content(0)),
     ]);
     let mut child = case.command("60", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

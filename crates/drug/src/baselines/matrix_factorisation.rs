@@ -162,7 +162,7 @@ impl<'a> Model<'a> {
 /// Solves `(Σ v vᵀ + ridge) u = Σ residual v` for each entity of one side.
 struct Ridge {
     rank: usize,
-    ridge: f64,
+    penalty: f64,
     /// Lower triangle of the left side `[rank, rank]`, then of its Cholesky factor.
     left: Vec<f64>,
     right: Vec<f64>,
@@ -170,7 +170,7 @@ struct Ridge {
 
 impl Ridge {
     fn new(rank: usize, ridge: f64) -> Self {
-        Self { rank, ridge, left: vec![0.0; rank * rank], right: vec![0.0; rank] }
+        Self { rank, penalty: ridge, left: vec![0.0; rank * rank], right: vec![0.0; rank] }
     }
 
     fn solve(&mut self, entries: &[Vec<(u32, f64)>], other: &[f64], own: &mut [f64]) {
@@ -200,7 +200,7 @@ impl Ridge {
             }
         }
         for row in 0..rank {
-            self.left[row * rank + row] += self.ridge;
+            self.left[row * rank + row] += self.penalty;
         }
     }
 
@@ -217,7 +217,7 @@ impl Ridge {
                 current[column] = (current[column] - dot) / factor[column];
             }
             let dot: f64 = current[..row].iter().map(|value| value * value).sum();
-            current[row] = (current[row] - dot).max(self.ridge).sqrt();
+            current[row] = (current[row] - dot).max(self.penalty).sqrt();
         }
     }
 
@@ -346,7 +346,7 @@ mod tests {
         ) {
             let entries: Vec<(u32, f64)> = residuals.iter().enumerate().map(|(i, r)| (i as u32, *r)).collect();
             let mut solution = vec![f64::NAN; rank];
-            Ridge::new(rank, ridge).solve(&[entries.clone()], &factors, &mut solution);
+            Ridge::new(rank, ridge).solve(std::slice::from_ref(&entries), &factors, &mut solution);
             let v = |entity: u32| &factors[entity as usize * rank..][..rank];
             for k in 0..rank {
                 // Half the gradient of the objective in u_k.

@@ -246,8 +246,10 @@ impl<'a> Scanner<'a> {
         let rest = &self.bytes[self.at..];
         let length = match rest {
             [b'C', b'l', ..] | [b'B', b'r', ..] => 2,
-            [b'B' | b'C' | b'N' | b'O' | b'P' | b'S' | b'F' | b'I', ..]
-            | [b'b' | b'c' | b'n' | b'o' | b'p' | b's' | b'*', ..] => 1,
+            [
+                b'B' | b'C' | b'N' | b'O' | b'P' | b'S' | b'F' | b'I' | b'b' | b'c' | b'n' | b'o' | b'p' | b's' | b'*',
+                ..,
+            ] => 1,
             _ => return Err(self.unexpected(self.at)),
         };
         self.push_atom(self.at + length);
@@ -319,11 +321,10 @@ impl<'a> Scanner<'a> {
     fn chirality(&self, at: usize) -> usize {
         match &self.bytes[at.min(self.bytes.len())..] {
             [b'@', b'@', ..] => 2,
-            [b'@', b'T', b'H', ..]
+            [b'@', b'T' | b'O', b'H', ..]
             | [b'@', b'A', b'L', ..]
             | [b'@', b'S', b'P', ..]
-            | [b'@', b'T', b'B', ..]
-            | [b'@', b'O', b'H', ..] => 3 + self.digits(at + 3).min(2),
+            | [b'@', b'T', b'B', ..] => 3 + self.digits(at + 3).min(2),
             [b'@', ..] => 1,
             _ => 0,
         }

@@ -55,7 +55,7 @@ pub struct PredictionWriter {
 }
 
 enum Sink {
-    Text(csv::Writer<Box<dyn Write + Send>>),
+    Text(Box<csv::Writer<Box<dyn Write + Send>>>),
     Columns(Box<ArrowWriter<BufWriter<File>>>),
 }
 
@@ -139,7 +139,7 @@ impl Sink {
     fn text(stream: Box<dyn Write + Send>, delimiter: u8) -> io::Result<Self> {
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(stream);
         writer.write_record(COLUMNS)?;
-        Ok(Self::Text(writer))
+        Ok(Self::Text(Box::new(writer)))
     }
 
     fn columns(file: File) -> io::Result<Self> {

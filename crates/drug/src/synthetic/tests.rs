@@ -106,7 +106,8 @@ fn every_molecule_is_valid_distinct_and_of_one_class() {
 
 #[test]
 fn the_class_is_read_from_the_text() {
-    let cases: [(&str, Option<Class>, &[(usize, usize)]); 8] = [
+    type Case<'a> = (&'a str, Option<Class>, &'a [(usize, usize)]);
+    let cases: [Case<'_>; 8] = [
         ("CS(=O)(=O)N", Some(Class::Sulfonyl), &[(1, 10)]),
         ("CC(=O)O", Some(Class::Carboxyl), &[(1, 7)]),
         ("CC(C(=O)O)N", Some(Class::Carboxyl), &[(3, 9)]),

@@ -19,7 +19,7 @@ pub(crate) fn golden(name: &str) -> Value {
 
 /// Rows divided by whether `of` is a multiple of five.
 pub(crate) fn every_fifth(table: &AffinityTable, of: fn(&Pair) -> u32) -> Split {
-    let (test, train) = (0..table.pairs.len()).partition(|&row| of(&table.pairs[row]) % 5 == 0);
+    let (test, train) = (0..table.pairs.len()).partition(|&row| of(&table.pairs[row]).is_multiple_of(5));
     Split::new(train, vec![], test)
 }
 

@@ -1,4 +1,6 @@
 //! Integration tests of the drug crate, in one binary.
+// Helpers of tests may fail by panicking as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod audit;
 mod baselines;

@@ -52,7 +52,7 @@ pub enum Init {
     HeUniform,
     /// N(0, 2 / inputs).
     HeNormal,
-    /// U(−a, a), a = √(3 / inputs) (LeCun et al. 1998).
+    /// U(−a, a), a = √(3 / inputs) (`LeCun` et al. 1998).
     LeCunUniform,
     /// N(0, 1 / inputs).
     LeCunNormal,

@@ -95,6 +95,8 @@ fn check_probabilities(labels: &[bool], probabilities: &[f64]) -> Result<(), Met
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    type Score<'a> = &'a dyn Fn(&[bool], &[f64]) -> Result<f64, MetricError>;
     use proptest::prelude::*;
 
     /// The definition, bin by bin, with shares and means; `bin_of` says where a value belongs.
@@ -146,7 +148,7 @@ mod tests {
     fn bad_input_is_an_error_of_its_kind() {
         let wide = |labels: &[bool], values: &[f64]| ece_equal_width(labels, values, 10);
         let mass = |labels: &[bool], values: &[f64]| ece_equal_mass(labels, values, 10);
-        let functions: [&dyn Fn(&[bool], &[f64]) -> Result<f64, MetricError>; 3] = [&brier, &wide, &mass];
+        let functions: [Score<'_>; 3] = [&brier, &wide, &mass];
         for function in functions {
             assert_eq!(function(&[], &[]), Err(MetricError::Empty));
             let error = function(&[true, false], &[0.2, f64::NAN]).unwrap_err();

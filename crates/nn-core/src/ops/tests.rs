@@ -17,7 +17,7 @@ fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
 fn assert_close<const D: usize>(what: &str, ours: Tensor<D>, composed: Tensor<D>) {
     assert_eq!(ours.dims(), composed.dims(), "{what}");
     let (ours, composed): (Vec<f32>, Vec<f32>) =
-        (ours.into_data().to_vec().unwrap(), composed.into_data().to_vec().unwrap());
+        (ours.into_data().try_to_vec().unwrap(), composed.into_data().try_to_vec().unwrap());
     for (at, (a, b)) in ours.iter().zip(&composed).enumerate() {
         assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "{what}[{at}]: {a} but the composed form gives {b}");
     }
@@ -119,10 +119,10 @@ fn gradients_agree_with_finite_differences() {
     let bias = Tensor::<1>::from_data([5.0, 5.0, 5.0], &device).require_grad();
     let value = |x: Tensor<2>| conv_relu(x, weight.clone(), bias.clone(), &layout).sum().into_scalar::<f32>();
     let grads = conv_relu(x.clone(), weight.clone(), bias.clone(), &layout).sum().backward();
-    let gradient: Vec<f32> = x.grad(&grads).unwrap().into_data().to_vec().unwrap();
+    let gradient: Vec<f32> = x.grad(&grads).unwrap().into_data().try_to_vec().unwrap();
     for (at, g) in gradient.iter().enumerate() {
         let nudge = |by: f32| {
-            let mut data: Vec<f32> = x.clone().inner().into_data().to_vec().unwrap();
+            let mut data: Vec<f32> = x.clone().inner().into_data().try_to_vec().unwrap();
             data[at] += by;
             value(Tensor::<2>::from_data(TensorData::new(data, [8, 2]), &device))
         };

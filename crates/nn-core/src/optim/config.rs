@@ -60,7 +60,7 @@ pub enum OptimizerConfig {
         /// ε in the denominator.
         #[serde(default = "epsilon_8")]
         epsilon: f64,
-        /// The parameter is multiplied by 1 − η·weight_decay at each step.
+        /// The parameter is multiplied by 1 − `η·weight_decay` at each step.
         #[serde(default = "adamw_decay")]
         weight_decay: f64,
     },
@@ -155,7 +155,7 @@ impl OptimizerConfig {
         Self::Adam { beta1: beta1(), beta2: beta2(), epsilon: 1e-7, weight_decay: 0.0, epsilon_hat: true }
     }
 
-    /// AdamW: the constants of [`adam`](Self::adam) and a weight decay of 1e-2.
+    /// `AdamW`: the constants of [`adam`](Self::adam) and a weight decay of 1e-2.
     pub fn adamw() -> Self {
         Self::AdamW { beta1: beta1(), beta2: beta2(), epsilon: epsilon_8(), weight_decay: adamw_decay() }
     }

@@ -142,7 +142,7 @@ impl<'a> Scan<'a> {
         self.take(count).map(|_| ())
     }
 
-    /// Skips what follows the instruction `code`; widths as in CPython's `pickletools`.
+    /// Skips what follows the instruction `code`; widths as in `CPython`'s `pickletools`.
     fn skip_arguments(&mut self, code: u8, start: usize) -> Result<(), String> {
         let fixed = match code {
             // Instructions that take everything from the stack.

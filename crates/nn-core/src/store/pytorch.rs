@@ -86,7 +86,7 @@ fn import<M: Module>(mut model: M, path: &Path, options: &PyTorchImport) -> Resu
 
     // `valid` settles the running statistics, which would otherwise be averaged over the imported ones later.
     let float =
-        model.valid().collect(None, None, false).iter().map(|tensor| tensor.dtype).find(|dtype| dtype.is_float());
+        model.valid().collect(None, None, false).iter().map(|tensor| tensor.dtype).find(burn::tensor::DType::is_float);
     let adapter: Box<dyn ModuleAdapter> = match float {
         Some(float) => Box::new(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(float))),
         None => Box::new(PyTorchToBurnAdapter),

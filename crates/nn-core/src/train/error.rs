@@ -110,11 +110,11 @@ fn shown(rows: &[usize]) -> String {
     if rows.is_empty() {
         return "none".to_string();
     }
-    let mut text = rows.iter().take(SHOWN_ROWS).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if rows.len() > SHOWN_ROWS {
-        text.push_str(&format!(" and {} more", rows.len() - SHOWN_ROWS));
+    let text = rows.iter().take(SHOWN_ROWS).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match rows.len().checked_sub(SHOWN_ROWS) {
+        None | Some(0) => text,
+        Some(more) => format!("{text} and {more} more"),
     }
-    text
 }
 
 fn last_good(checkpoint: Option<&PathBuf>) -> String {

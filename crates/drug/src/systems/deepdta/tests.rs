@@ -36,10 +36,10 @@ fn sharing_and_lookups_change_no_prediction() {
     let model = small(Padding::Seen).init(&device, &mut rng(3, &[])).unwrap();
     // Lengths up to the maximum, so that the padded tail is cut at every possible place.
     let (drugs, proteins) = (strings(30, 40, 64, 1), strings(30, 90, 25, 2));
-    let plain: Vec<f32> = model.forward(&views(&drugs), &views(&proteins)).into_data().to_vec().unwrap();
+    let plain: Vec<f32> = model.forward(&views(&drugs), &views(&proteins)).into_data().try_to_vec().unwrap();
     let fast =
         model.join(model.encode(Side::Drug, &views(&drugs)), model.encode(Side::Protein, &views(&proteins)), None);
-    let fast: Vec<f32> = fast.into_data().to_vec().unwrap();
+    let fast: Vec<f32> = fast.into_data().try_to_vec().unwrap();
     for (i, (a, b)) in fast.iter().zip(&plain).enumerate() {
         assert!((a - b).abs() < 1e-5, "pair {i}: {a} but the plain network gives {b}");
     }
@@ -69,10 +69,10 @@ fn sharing_and_lookups_change_no_gradient() {
         }
     };
     for (name, branch) in [("drug", &model.drug), ("protein", &model.protein)] {
-        let embedding = |g| branch.embedding.weight.val().grad(g).unwrap().into_data().to_vec::<f32>().unwrap();
+        let embedding = |g| branch.embedding.weight.val().grad(g).unwrap().into_data().try_to_vec::<f32>().unwrap();
         compare(name, embedding(&fast), embedding(&plain));
         for conv in [&branch.conv1, &branch.conv2, &branch.conv3] {
-            let weight = |g| conv.weight.val().grad(g).unwrap().into_data().to_vec::<f32>().unwrap();
+            let weight = |g| conv.weight.val().grad(g).unwrap().into_data().try_to_vec::<f32>().unwrap();
             compare(name, weight(&fast), weight(&plain));
         }
     }

@@ -14,7 +14,7 @@ use super::toy::{BATCH, Ended, ROWS, train, uninterrupted};
 /// Where the child process keeps its checkpoints, and the event at which it waits to be killed.
 const FOLDER: &str = "NN_CORE_TEST_FOLDER";
 const MOMENT: &str = "NN_CORE_TEST_MOMENT";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn resume(folder: &Path, epochs: usize) -> Ended {
     train(Some(folder), epochs, &mut (), &AtomicBool::new(false))
