@@ -90,7 +90,7 @@ fn members_take_version_edition_and_lints_from_the_workspace() {
 fn heavy_crates_are_there_in_one_version() {
     let lock = parsed("Cargo.lock");
     let packages = lock["package"].as_array().unwrap();
-    for heavy in ["burn", "burn-tensor", "burn-flex", "arrow", "parquet", "noodles", "chematic", "safetensors"] {
+    for heavy in ["burn", "burn-tensor", "burn-flex", "arrow", "parquet", "noodles", "chematic"] {
         let versions: Vec<&str> = packages
             .iter()
             .filter(|package| package["name"].as_str() == Some(heavy))

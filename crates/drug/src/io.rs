@@ -16,6 +16,7 @@
 pub mod affinity;
 pub mod deepdta;
 pub mod fasta;
+mod numpy_pickle;
 pub mod parquet;
 pub mod smiles;
 mod text;

@@ -81,6 +81,8 @@ impl Kind {
         match self {
             Self::Cpu => Some(vec![Device::flex()]),
             #[cfg(feature = "ndarray")]
+            // Deprecated upstream in favour of flex, and kept because comparisons need it.
+            #[allow(deprecated)]
             Self::NdArray => Some(vec![Device::ndarray()]),
             #[cfg(feature = "cuda")]
             Self::Cuda => Some(Device::enumerate(DeviceType::Cuda).into_vec()),

@@ -74,10 +74,12 @@ impl Common {
 
     /// The run folder: `--run-dir`, else `$GALEN_RUN_DIR`, else `default`.
     pub fn run_dir_or(&self, default: impl Into<PathBuf>) -> PathBuf {
-        if let Some(folder) = &self.run_dir {
-            return folder.clone();
-        }
-        variable("GALEN_RUN_DIR").map_or_else(|| default.into(), PathBuf::from)
+        self.named_run_dir().unwrap_or_else(|| default.into())
+    }
+
+    /// The run folder that was named: `--run-dir`, else `$GALEN_RUN_DIR`.
+    pub fn named_run_dir(&self) -> Option<PathBuf> {
+        self.run_dir.clone().or_else(|| variable("GALEN_RUN_DIR").map(PathBuf::from))
     }
 
     /// The folder of the downloaded data sets: `--data-root`, else `data/raw` if that is a folder, else `$GALEN_DATA`;

@@ -18,7 +18,7 @@ use crate::args::Verbosity;
 use crate::tensorboard::EventWriter;
 
 use log::Log;
-pub use log::{Curve, curves};
+pub use log::{Curve, curves, logged_seconds};
 
 /// Name of the file with one JSON object a line: each epoch, each validation, and every so many steps.
 pub const METRICS_LOG: &str = "metrics.jsonl";

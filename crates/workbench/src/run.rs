@@ -198,6 +198,23 @@ impl RunFolder {
         self.write(CONFIG, text)
     }
 
+    /// The configuration of the run in the folder at `path`, for a command that continues it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`RunError::Io`], [`RunError::Format`].
+    pub fn earlier_config<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
+        let file = path.join(CONFIG);
+        match fs::read_to_string(&file) {
+            Ok(text) => toml::from_str(&text).map(Some).map_err(|error| RunError::Format {
+                path: file,
+                action: "read",
+                reason: error.to_string().trim_end().to_owned(),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("read", &file)(error)),
+        }
+    }
+
     /// The settings in which `config` differs from the `config.toml` of the run that is continued; empty for a new run.
     /// The caller decides which of them a continued run may have: more epochs yes, another model no.
     ///

@@ -2,8 +2,7 @@
 
 use crate::cli::Audit as Arguments;
 use crate::inputs;
-use drug::audit::Audit;
-use drug::study::StudyConfig;
+use drug::study::{Study, StudyConfig};
 use std::io::Write;
 use workbench::args::Common;
 
@@ -15,7 +14,7 @@ pub(crate) fn run(common: &Common, args: &Arguments) -> anyhow::Result<()> {
         ..StudyConfig::default()
     };
     let plan = inputs::plan(&loaded, &config)?;
-    let audit = Audit::new(&loaded.table, &plan.whole());
+    let audit = inputs::audit(&Study::new(&loaded.table, plan, config)?);
     let mut out = std::io::stdout().lock();
     if common.json {
         writeln!(out, "{}", serde_json::to_string(&audit)?)?;

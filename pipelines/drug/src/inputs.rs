@@ -2,10 +2,11 @@
 
 use crate::cli::{Format, Source};
 use anyhow::Context;
+use drug::audit::Audit;
 use drug::io::affinity::{self, AffinityOptions, Unit};
 use drug::io::deepdta::{self, Folds};
 use drug::split::SplitKind;
-use drug::study::{Plan, StudyConfig};
+use drug::study::{Plan, Study, StudyConfig};
 use drug::table::{AffinityTable, Quantity};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(crate) struct Loaded {
 }
 
 /// The path itself, or below the data root where it is not there.
-fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
+pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
     if path.exists() || path.is_absolute() {
         return Ok(path.to_owned());
     }
@@ -43,7 +44,7 @@ pub(crate) fn load(source: &Source, common: &Common) -> anyhow::Result<Loaded> {
     match format {
         Format::Deepdta => {
             let (table, folds) = deepdta::read(&path)?;
-            let names = ["affinity.csv", "affinities_Kd_raw.txt", "ligands_can.txt", "proteins.txt"];
+            let names = ["affinity.csv", "affinities_Kd_raw.txt", "Y", "ligands_can.txt", "proteins.txt"];
             let inputs = names
                 .iter()
                 .filter(|name| path.join(name).is_file())
@@ -109,6 +110,20 @@ pub(crate) fn write_splits(folder: &RunFolder, plan: &Plan) -> anyhow::Result<()
     let splits = folder.file("splits")?;
     std::fs::create_dir_all(&splits).with_context(|| format!("cannot create {}", splits.display()))?;
     Ok(plan.write(&splits)?)
+}
+
+/// The audit of a study's data, with what its network does not read of the strings.
+pub(crate) fn audit(study: &Study<'_>) -> Audit {
+    let (entities, network) = (study.entities(), &study.config().network);
+    let lengths = [("SMILES", network.smiles_length), ("sequence", network.protein_length)];
+    let reports = [&entities.drug_report, &entities.target_report];
+    lengths.into_iter().zip(reports).fold(
+        Audit::new(study.table(), &study.plan().whole()),
+        |audit, ((name, length), report)| {
+            let unknown = report.unknown.values().sum();
+            audit.with_reading(format!("{name}, {length} characters"), report.texts, report.truncated, unknown)
+        },
+    )
 }
 
 /// The split asked for by name; without one, the folds that the data came with, else a random one.

@@ -3,9 +3,8 @@
 use crate::cli::Prepare;
 use crate::inputs;
 use crate::train::say;
-use drug::audit::Audit;
 use drug::chem::Molecule;
-use drug::study::StudyConfig;
+use drug::study::{Study, StudyConfig};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use workbench::args::Common;
@@ -46,7 +45,7 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
         parts: [("train".to_owned(), whole.train.len()), ("test".to_owned(), whole.test.len())].into(),
     };
     folder.write_json("data.json", &record)?;
-    let audit = Audit::new(&loaded.table, &whole);
+    let audit = inputs::audit(&Study::new(&loaded.table, plan, config)?);
     folder.write_json("audit.json", &audit)?;
     say(common, &format!("{} rows kept, {} refused", record.kept, loaded.refused.len()));
     let mut out = std::io::stdout().lock();

@@ -5,7 +5,6 @@ use crate::config::RunConfig;
 use crate::inputs::{self, Loaded};
 use crate::page::{self, Findings};
 use anyhow::Context;
-use drug::audit::Audit;
 use drug::baselines::{self, Baseline};
 use drug::io::parquet::{PredictionRow, PredictionWriter};
 use drug::model::AffinityModel;
@@ -19,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
 use workbench::exit::Interrupted;
-use workbench::observe::Reporter;
+use workbench::observe::{METRICS_LOG, Reporter, logged_seconds};
 use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
 use workbench::run::RunFolder;
 use workbench::table::Table;
@@ -32,13 +31,14 @@ const LEVEL: f64 = 0.95;
 pub(crate) const SHOWN: [&str; 5] = ["mse", "ci", "rm2", "pearson", "average_precision"];
 
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
-    let config = RunConfig::new(common, args, &RunConfig::default())?;
+    let named = common.named_run_dir();
+    let config = RunConfig::new(common, args, named.as_deref())?;
     if common.print_config {
         std::io::stdout().lock().write_all(workbench::config::to_toml(&config)?.as_bytes())?;
         return Ok(());
     }
     let loaded = inputs::load(&args.source, common)?;
-    let run_dir = common.run_dir_or(Path::new("runs").join(format!("{}-deepdta", config.dataset)));
+    let run_dir = named.unwrap_or_else(|| Path::new("runs").join(format!("{}-deepdta", config.dataset)));
     let resume =
         format!("galen-drug train --data {} --run-dir {} --resume", args.source.data.display(), run_dir.display());
     study(common, &config, &loaded, &run_dir, &resume, stop)
@@ -57,6 +57,7 @@ pub(crate) fn study(
     let device = nn_core::compute::device(&config.device)?;
     let folder = RunFolder::open(run_dir, common.resume)?;
     refuse_other_settings(&folder, config)?;
+    let earlier = earlier_seconds(&folder, config.study.models)?;
     folder.write_config(config)?;
     let environment = environment(config);
     folder.write_json("environment.json", &environment)?;
@@ -74,11 +75,11 @@ pub(crate) fn study(
             .into(),
     };
     folder.write_json("data.json", &record)?;
-    let audit = Audit::new(&loaded.table, &plan.whole());
+    let study = Study::new(&loaded.table, plan, config.study.clone())?;
+    let audit = inputs::audit(&study);
     folder.write_json("audit.json", &audit)?;
     say(common, &audit.to_text());
 
-    let study = Study::new(&loaded.table, plan, config.study.clone())?;
     let baselines = baselines(common, &folder, &study, &device)?;
     let mut models = Vec::new();
     for i in 0..config.study.models {
@@ -107,7 +108,7 @@ pub(crate) fn study(
             sha256: loaded.inputs.iter().map(|i| (i.name.clone(), i.sha256.clone())).collect(),
         },
         device: config.device.clone(),
-        wall_seconds: began.elapsed().as_secs_f64(),
+        wall_seconds: earlier + began.elapsed().as_secs_f64(),
         peak_mb: peak_memory_mb(),
         version: env!("CARGO_PKG_VERSION").into(),
         commit: environment.commit.clone(),
@@ -136,6 +137,18 @@ pub(crate) fn study(
         writeln!(out, "\nreport: {}", folder.file("report.html")?.display())?;
     }
     Ok(())
+}
+
+/// Seconds that earlier processes of a continued run trained, from their logs.
+fn earlier_seconds(folder: &RunFolder, models: usize) -> anyhow::Result<f64> {
+    let mut seconds = 0.0;
+    for i in 0..models {
+        let log = folder.file(&format!("logs/fold-{i}/{METRICS_LOG}"))?;
+        if log.is_file() {
+            seconds += logged_seconds(&log)?;
+        }
+    }
+    Ok(seconds)
 }
 
 /// A serialised name without its quotes, such as `paper`.

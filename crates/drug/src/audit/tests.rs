@@ -1,3 +1,5 @@
+//! The audit on tables small enough to count by hand.
+
 use super::*;
 use crate::table::{Drug, Quantity, Target};
 

@@ -8,7 +8,7 @@ use super::BaselineError;
 use crate::affinity::{numbers, regression_scores, squared_error};
 use crate::chem::Molecule;
 use crate::table::{AffinityTable, Pair};
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -65,6 +65,8 @@ impl Mlp {
         let mut dense = |inputs: usize, outputs: usize| {
             let mut layer = LinearConfig::new(inputs, outputs).init(device);
             layer.weight = Init::GlorotUniform.param([inputs, outputs], Fan::dense([inputs, outputs]), rng, device);
+            // burn draws a bias from a generator that the seed does not reach
+            layer.bias = Some(Param::from_tensor(Tensor::zeros([outputs], device)));
             layer
         };
         let [first, second] = config.hidden;

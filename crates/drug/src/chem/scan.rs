@@ -305,7 +305,7 @@ impl<'a> Scanner<'a> {
                 let length = if self.byte(at + 1).is_some_and(|next| next.is_ascii_lowercase()) { 2 } else { 1 };
                 let symbol = &rest[..length];
                 if Element::from_symbol(symbol).is_none() {
-                    return Err(SmilesError::new(at, format!("{symbol:?} is not an element")));
+                    return Err(SmilesError::new(at, format!("'{symbol}' is not an element")));
                 }
                 Ok(length)
             }

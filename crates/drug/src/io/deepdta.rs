@@ -4,13 +4,18 @@
 //! ligands_can.txt, ligands_iso.txt   JSON object: id → SMILES; the order of the keys is the order of the matrix
 //! proteins.txt                       JSON object: id → sequence; likewise
 //! affinity.csv                       flat_index, drug_index, target_index and kd_nM, kiba_score or pkd, or else
-//! affinities_Kd_raw.txt              drugs × targets, Kd in nmol/l, blank separated, nan where not measured
+//! affinities_Kd_raw.txt              drugs × targets, Kd in nmol/l, blank separated, nan where not measured, or else
+//! Y                                  drugs × targets, pickled by Python 2 and numpy, NaN where not measured
 //! folds/train_fold_setting1.txt      JSON list of lists: the training folds
 //! folds/test_fold_setting1.txt       JSON list: the test fold
 //! ```
 //!
 //! The folds hold positions in the list of measured pairs, drug by drug; that list is [`AffinityTable::pairs`].
-//! Upstream keeps the values in `Y`, a Python pickle; a pickle is a program, and this module does not run it.
+//!
+//! `Y` is what upstream distributes. A pickle is a program; it is not run, and one that is more than a matrix of
+//! numbers is refused. It does not say what its numbers are: a matrix without NaN whose largest number is above 100 is
+//! taken as Kd in nmol/l (Davis: 0.016 to 10,000, all measured), any other as scores (KIBA: 0 to 17.2, three quarters
+//! NaN). Where that is wrong, write `affinity.csv`, whose columns are named.
 
 use std::fmt;
 use std::io::{BufRead, Read};
@@ -23,11 +28,15 @@ use super::affinity::Unit;
 use super::fasta::residues;
 use super::smiles::header;
 use super::text::{Line, Lines, column, split, too_long};
-use super::{Input, IoError, RowError, open};
+use super::{Input, IoError, RowError, numpy_pickle, open};
 use crate::table::{AffinityTable, Drug, Pair, Quantity, Target};
 
-/// Most bytes of one JSON file; KIBA's largest has 800 kB.
-const MAX_JSON: u64 = 256 << 20;
+/// Most bytes of one JSON file or of `Y`; KIBA's largest has 4 MB.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// A `Y` without NaN that goes above this is Kd in nmol/l: KIBA scores end at 17.2, and in Davis what did not bind
+/// stands as 10,000.
+const KD_ABOVE: f64 = 100.0;
 
 /// Largest difference between `pkd` and 9 − log10(`kd_nM`) that is rounding.
 const PKD_TOLERANCE: f64 = 1e-6;
@@ -95,21 +104,18 @@ fn read_targets(path: &Path) -> Result<Vec<Target>, IoError> {
 }
 
 fn read_pairs(folder: &Path, drugs: usize, targets: usize) -> Result<(Vec<Pair>, Quantity), IoError> {
-    let (table, matrix) = (folder.join("affinity.csv"), folder.join("affinities_Kd_raw.txt"));
+    let [table, matrix, pickle] = ["affinity.csv", "affinities_Kd_raw.txt", "Y"].map(|name| folder.join(name));
     let (path, (pairs, quantity)) = if table.exists() {
         let found = pairs_of_table(open(&table)?, &table, drugs, targets)?;
         (table, found)
     } else if matrix.exists() {
         let found = (pairs_of_matrix(open(&matrix)?, &matrix, drugs, targets)?, Quantity::Pkd);
         (matrix, found)
-    } else if folder.join("Y").exists() {
-        let problem = "a Python pickle, which is not read because reading one runs it; where its numbers are Kd in nmol/l, \
-                       write them beside it with: python3 -c \"import numpy, pickle; numpy.savetxt('affinities_Kd_raw.txt', \
-                       pickle.load(open('Y', 'rb'), encoding='latin1'))\"; for scores write affinity.csv with the columns \
-                       flat_index, drug_index, target_index, kiba_score";
-        return Err(damaged(&folder.join("Y"), problem.to_owned()));
+    } else if pickle.exists() {
+        let found = pairs_of_pickle(&pickle, drugs, targets)?;
+        (pickle, found)
     } else {
-        let problem = "neither affinity.csv nor affinities_Kd_raw.txt is there; is this a DeepDTA folder?";
+        let problem = "neither affinity.csv nor affinities_Kd_raw.txt nor Y is there; is this a DeepDTA folder?";
         return Err(damaged(folder, problem.to_owned()));
     };
     if pairs.is_empty() { Err(IoError::Empty { path }) } else { Ok((pairs, quantity)) }
@@ -218,6 +224,28 @@ fn pairs_of_matrix(reader: impl BufRead, path: &Path, drugs: usize, targets: usi
     Ok(pairs)
 }
 
+fn pairs_of_pickle(path: &Path, drugs: usize, targets: usize) -> Result<(Vec<Pair>, Quantity), IoError> {
+    let matrix = numpy_pickle::read(&content(path)?).map_err(|problem| {
+        let remedy = "do not open it in Python; fetch Y of DeepDTA anew, or write affinity.csv beside it with the \
+                      columns flat_index, drug_index, target_index and kd_nM or kiba_score";
+        damaged(path, format!("{problem}; {remedy}"))
+    })?;
+    if (matrix.rows, matrix.columns) != (drugs, targets) {
+        let (rows, columns) = (matrix.rows, matrix.columns);
+        let problem = format!("{rows} × {columns} numbers, but there are {drugs} ligands and {targets} proteins");
+        return Err(damaged(path, problem));
+    }
+    let constants = !matrix.values.iter().any(|value| value.is_nan()) && matrix.values.iter().any(|&kd| kd > KD_ABOVE);
+    let (unit, quantity) = if constants { (Unit::Nanomolar, Quantity::Pkd) } else { (Unit::AsIs, Quantity::KibaScore) };
+    let mut pairs = Vec::new();
+    for (at, value) in matrix.values.into_iter().enumerate().filter(|(_, value)| !value.is_nan()) {
+        let (drug, target) = (at / targets, at % targets);
+        let refuse = |problem: String| damaged(path, format!("row {}, number {}: {problem}", drug + 1, target + 1));
+        pairs.push(Pair { drug: drug as u32, target: target as u32, value: unit.store(value).map_err(refuse)? });
+    }
+    Ok((pairs, quantity))
+}
+
 fn read_folds(folder: &Path, pairs: usize) -> Result<Folds, IoError> {
     let (train_path, test_path) = (folder.join("train_fold_setting1.txt"), folder.join("test_fold_setting1.txt"));
     let train: Vec<Vec<usize>> = json(&train_path)?;
@@ -281,16 +309,22 @@ impl<'de> Deserialize<'de> for Entries {
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T, IoError> {
+    serde_json::from_slice(&content(path)?)
+        .map_err(|cause| damaged(path, format!("not the JSON that is expected: {cause}")))
+}
+
+/// A whole file, unless it is too long to be one of these.
+fn content(path: &Path) -> Result<Vec<u8>, IoError> {
     let input: Input = open(path)?;
-    let mut text = Vec::new();
+    let mut content = Vec::new();
     let length = input
-        .take(MAX_JSON + 1)
-        .read_to_end(&mut text)
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut content)
         .map_err(|cause| IoError::Read { path: path.to_path_buf(), cause })?;
-    if length as u64 > MAX_JSON {
-        return Err(damaged(path, format!("more than {MAX_JSON} bytes of JSON")));
+    if length as u64 > MAX_BYTES {
+        return Err(damaged(path, format!("more than {MAX_BYTES} bytes")));
     }
-    serde_json::from_slice(&text).map_err(|cause| damaged(path, format!("not the JSON that is expected: {cause}")))
+    Ok(content)
 }
 
 /// The next line that is not blank.

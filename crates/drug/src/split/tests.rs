@@ -1,3 +1,5 @@
+//! Splits of affinity tables: what they keep together and what they keep apart.
+
 use std::collections::BTreeSet;
 
 use nn_core::data::Part;

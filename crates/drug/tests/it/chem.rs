@@ -107,7 +107,7 @@ fn the_whole_golden_file() {
         ("N#N#N", "byte 2: N has valence 6; allowed: 3"),
         ("C1CCCCC%12", "byte 1: ring 1 not closed"),
         ("CC)", "byte 2: ')' without '('"),
-        ("[Xx]", "byte 1: \"Xx\" is not an element"),
+        ("[Xx]", "byte 1: 'Xx' is not an element"),
     ];
     for (smiles, reason) in reasons {
         assert!(invalid.iter().any(|row| row.smiles == smiles), "{smiles}");

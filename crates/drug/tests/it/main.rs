@@ -7,3 +7,4 @@ mod baselines;
 mod chem;
 mod common;
 mod io;
+mod parity;

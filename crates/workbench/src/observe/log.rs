@@ -85,11 +85,8 @@ pub struct Curve {
 /// # Errors
 /// [`ObserveError::Io`] if the file cannot be read. An unfinished last line is passed over.
 pub fn curves(path: &Path) -> Result<Vec<Curve>, ObserveError> {
-    let text =
-        fs::read(path).map_err(|source| ObserveError::Io { action: "read", path: path.to_path_buf(), source })?;
     let mut curves: Vec<Curve> = Vec::new();
-    for line in text.split(|&byte| byte == b'\n') {
-        let Ok(object) = serde_json::from_slice::<Value>(line) else { continue };
+    for object in objects(path)? {
         let Some(epoch) = object["epoch"].as_u64() else { continue };
         let x = epoch as f64 + 1.0;
         match object["event"].as_str() {
@@ -103,6 +100,22 @@ pub fn curves(path: &Path) -> Result<Vec<Curve>, ObserveError> {
         }
     }
     Ok(curves)
+}
+
+/// Seconds that the epochs in a `metrics.jsonl` took, those before a resumption included.
+///
+/// # Errors
+/// [`ObserveError::Io`] if the file cannot be read.
+pub fn logged_seconds(path: &Path) -> Result<f64, ObserveError> {
+    let epochs = objects(path)?.into_iter().filter(|object| object["event"] == "epoch");
+    Ok(epochs.filter_map(|object| object["seconds"].as_f64()).sum())
+}
+
+/// The lines of a log; one that is no JSON, such as an unfinished last one, is passed over.
+fn objects(path: &Path) -> Result<Vec<Value>, ObserveError> {
+    let text =
+        fs::read(path).map_err(|source| ObserveError::Io { action: "read", path: path.to_path_buf(), source })?;
+    Ok(text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 fn add(curves: &mut Vec<Curve>, name: String, x: f64, y: Option<f64>) {

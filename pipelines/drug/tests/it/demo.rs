@@ -14,7 +14,9 @@ fn json(name: &str) -> Value {
 #[test]
 fn the_run_folder_is_complete() {
     let run = demo_run();
-    for name in ["config.toml", "environment.json", "data.json", "metrics.jsonl", "metrics.json", "report.html"] {
+    for name in
+        ["config.toml", "environment.json", "data.json", "logs/fold-0/metrics.jsonl", "metrics.json", "report.html"]
+    {
         let size = fs::metadata(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).len();
         assert!(size > 0, "{name} is empty");
     }

@@ -59,7 +59,7 @@ fn atoms() {
     check("[C", "byte 0: '[' not closed");
     check("[", "byte 0: '[' not closed");
     check("[]", "byte 1: no element after '['");
-    check("[Xx]", "byte 1: \"Xx\" is not an element");
+    check("[Xx]", "byte 1: 'Xx' is not an element");
     check("[#6]", "byte 1: no element after '['");
     check("[cl]", "byte 2: 'l' is out of place inside brackets");
     check("[C;H1]", "byte 2: ';' is out of place inside brackets");

@@ -39,17 +39,19 @@ fn davis() {
     assert_eq!((drugs, targets), (3, 61));
     assert!((table.pairs[0].value - 7.366_531_5).abs() < 1e-6);
 
-    // The same numbers from the raw matrix.
-    let copy = tempfile::tempdir().unwrap();
-    fs::create_dir(copy.path().join("folds")).unwrap();
-    for name in ["ligands_can.txt", "proteins.txt", "affinities_Kd_raw.txt"]
-        .iter()
-        .chain(&["folds/train_fold_setting1.txt", "folds/test_fold_setting1.txt"])
-    {
-        fs::write(copy.path().join(name), fs::read(folder.join(name)).unwrap()).unwrap();
+    // The same numbers from the raw matrix and from upstream's pickle.
+    for source in ["affinities_Kd_raw.txt", "Y"] {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("folds")).unwrap();
+        for name in
+            [source, "ligands_can.txt", "proteins.txt", "folds/train_fold_setting1.txt", "folds/test_fold_setting1.txt"]
+        {
+            fs::write(copy.path().join(name), fs::read(folder.join(name)).unwrap()).unwrap();
+        }
+        let (again, same_folds) = deepdta::read(copy.path()).unwrap();
+        assert!(again == table, "affinity.csv and {source} differ");
+        assert_eq!(same_folds, folds);
     }
-    let (matrix, _) = deepdta::read(copy.path()).unwrap();
-    assert!(matrix == table, "affinity.csv and affinities_Kd_raw.txt differ");
 }
 
 #[test]

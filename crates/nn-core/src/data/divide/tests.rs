@@ -1,3 +1,5 @@
+//! Divisions: disjoint, complete, pure in their groups, and a function of the seed.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;

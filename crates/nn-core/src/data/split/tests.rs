@@ -1,3 +1,5 @@
+//! Splits as values and as files.
+
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
