@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `ci`.
 #[derive(Debug, Args)]
 pub(crate) struct CiArgs {
-    /// Also type-check the GPU feature that needs a download to link (minutes)
+    /// Also type-check every optional device (minutes); CUDA needs a download to link, not to check
     #[arg(long)]
     gpu_features: bool,
     /// Only these steps
@@ -38,7 +38,7 @@ enum Step {
     Test,
     /// The demo of every domain
     Demo,
-    /// Type-check of `nn-core` with CUDA
+    /// Type-check with the optional devices: CUDA, Vulkan, ndarray
     GpuFeatures,
 }
 
@@ -87,7 +87,7 @@ impl Step {
             // With DOCS_RS burn's CUDA build script leaves out its download; the types are the same.
             Self::GpuFeatures => checked(
                 cargo(&workspace.root)
-                    .args(["check", "--package", "nn-core", "--features", "cuda"])
+                    .args(["check", "--release", "--package", "galen-drug", "--features", "cuda,vulkan,ndarray"])
                     .env("DOCS_RS", "1"),
             ),
         }

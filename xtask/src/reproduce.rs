@@ -60,6 +60,9 @@ pub(crate) struct RunMetrics {
     device: String,
     #[serde(default)]
     peak_mb: Option<f64>,
+    /// Seconds of the whole run, those before a resumption included.
+    #[serde(default)]
+    wall_seconds: Option<f64>,
 }
 
 impl RunMetrics {
@@ -116,9 +119,13 @@ pub(crate) fn run(workspace: &Workspace, args: &ReproduceArgs) -> Result<()> {
         let step_args =
             step_args(step, &data_root, &folder, args.smoke.then_some(experiment.smoke.as_slice()), &passed_on);
         eprintln!("step {}: {}", step.name, process::line(&binary, &step_args));
-        measured.wall +=
+        let elapsed =
             process::run(&binary, &step_args, &workspace.root).with_context(|| format!("step {:?}", step.name))?;
-        measured.take(&experiment, step, read_metrics(&folder)?)?;
+        let metrics = read_metrics(&folder)?;
+        // What the run wrote counts the processes before this one, where it was continued.
+        let run = metrics.wall_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        measured.wall += run.unwrap_or(elapsed);
+        measured.take(&experiment, step, metrics)?;
     }
 
     let entry = Entry {

@@ -1,9 +1,10 @@
 //! From rows of an affinity table to predictions of a network and to its training objective.
 
-use crate::systems::deepdta::{DeepDta, Side};
+use crate::systems::deepdta::{DeepDta, DeepDtaConfig, Side};
 use crate::table::{AffinityTable, Pair};
 use crate::tokens::{TokenReport, Tokenizer};
 use burn::tensor::{Int, Tensor, TensorData};
+use nn_core::config::ConfigError;
 use nn_core::metrics::{self, MetricError};
 use nn_core::train::{Objective, StepContext, StepError};
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +22,27 @@ pub struct Tokenizers {
     pub drug: Tokenizer,
     /// For protein sequences.
     pub protein: Tokenizer,
+}
+
+impl Tokenizers {
+    /// Checks that a network of these sizes has an embedding for each label, and none besides.
+    ///
+    /// # Errors
+    /// [`ConfigError::Conflict`] with both numbers.
+    pub fn check(&self, network: &DeepDtaConfig) -> Result<(), ConfigError> {
+        for (field, found, tokenizer) in [
+            ("smiles_vocabulary", network.smiles_vocabulary, &self.drug),
+            ("protein_vocabulary", network.protein_vocabulary, &self.protein),
+        ] {
+            let (name, size) = (tokenizer.name(), tokenizer.size());
+            if found != size {
+                return Err(ConfigError::Conflict(format!(
+                    "{field} = {found}, but the tokeniser ({name}) has {size} labels; set it to {size}"
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The label sequences of a table's drugs and targets, unpadded and cut to the network's lengths.
@@ -64,7 +86,7 @@ impl Entities {
 }
 
 /// The distinct values of a column in order of appearance, and for each row the place of its value.
-fn distinct(column: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<i64>) {
+pub(crate) fn distinct(column: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<i64>) {
     let mut place = std::collections::HashMap::new();
     let mut values = Vec::new();
     let rows = column
@@ -78,28 +100,57 @@ fn distinct(column: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<i64>) {
     (values, rows)
 }
 
-/// Predictions for `pairs`; each distinct drug and target of the batch is encoded once.
+/// One side of pairs: the encodings of its distinct strings, and for each pair the row of its own.
+fn one_side(
+    model: &DeepDta,
+    (side, strings): (Side, &[Vec<u8>]),
+    column: impl Iterator<Item = u32>,
+    encode: fn(&DeepDta, Side, &[&[u8]]) -> Tensor<2>,
+) -> (Tensor<2>, Vec<i64>) {
+    let (values, rows) = distinct(column);
+    let strings: Vec<&[u8]> = values.iter().map(|&v| strings[v as usize].as_slice()).collect();
+    (encode(model, side, &strings), rows)
+}
+
+/// The encodings of both sides of pairs, and for each pair its rows of them.
+type Sides = [(Tensor<2>, Vec<i64>); 2];
+
+fn sides(
+    model: &DeepDta,
+    entities: &Entities,
+    pairs: &[Pair],
+    encode: fn(&DeepDta, Side, &[&[u8]]) -> Tensor<2>,
+) -> Sides {
+    let (drugs, proteins) = (pairs.iter().map(|p| p.drug), pairs.iter().map(|p| p.target));
+    [
+        one_side(model, (Side::Drug, &entities.drugs), drugs, encode),
+        one_side(model, (Side::Protein, &entities.targets), proteins, encode),
+    ]
+}
+
+/// The rows of `encoded` that are named, `[rows, channels]`.
+fn pick(encoded: &Tensor<2>, rows: &[i64]) -> Tensor<2> {
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows.to_vec(), [rows.len()]), &encoded.device());
+    encoded.clone().select(0, rows)
+}
+
+/// Predictions for `pairs`, at least one; each distinct drug and target of the batch is encoded once.
 ///
 /// # Shapes
 /// - output `[pairs]`
 pub fn forward(model: &DeepDta, entities: &Entities, pairs: &[Pair], rng: Option<&mut ChaCha8Rng>) -> Tensor<1> {
-    let side = |side, strings: &[Vec<u8>], column: Vec<u32>| {
-        let (values, rows) = distinct(column.into_iter());
-        let strings: Vec<&[u8]> = values.iter().map(|&v| strings[v as usize].as_slice()).collect();
-        let encoded = model.encode(side, &strings); // [distinct, channels]
-        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [pairs.len()]), &encoded.device());
-        encoded.select(0, rows) // [pairs, channels]
-    };
-    let drug = side(Side::Drug, &entities.drugs, pairs.iter().map(|p| p.drug).collect());
-    let protein = side(Side::Protein, &entities.targets, pairs.iter().map(|p| p.target).collect());
-    model.join(drug, protein, rng)
+    let [(drugs, d), (targets, t)] = sides(model, entities, pairs, DeepDta::encode);
+    model.join(pick(&drugs, &d), pick(&targets, &t), rng)
 }
 
-/// The encodings of many strings, `STRINGS_AT_ONCE` at a time.
+/// The encodings of many strings, `STRINGS_AT_ONCE` at a time; of none, an empty tensor.
 ///
 /// # Shapes
 /// - output `[strings, channels]`
 pub fn encode_all(model: &DeepDta, side: Side, strings: &[&[u8]]) -> Tensor<2> {
+    if strings.is_empty() {
+        return model.encode(side, strings);
+    }
     Tensor::cat(strings.chunks(STRINGS_AT_ONCE).map(|chunk| model.encode(side, chunk)).collect(), 0)
 }
 
@@ -111,17 +162,7 @@ pub fn predict(model: &DeepDta, entities: &Entities, pairs: &[Pair]) -> Result<V
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
-    let side = |side, strings: &[Vec<u8>], column: Vec<u32>| {
-        let (values, rows) = distinct(column.into_iter());
-        let strings: Vec<&[u8]> = values.iter().map(|&v| strings[v as usize].as_slice()).collect();
-        (encode_all(model, side, &strings), rows)
-    };
-    let (drugs, drug_rows) = side(Side::Drug, &entities.drugs, pairs.iter().map(|p| p.drug).collect());
-    let (targets, target_rows) = side(Side::Protein, &entities.targets, pairs.iter().map(|p| p.target).collect());
-    let pick = |encoded: &Tensor<2>, rows: &[i64]| {
-        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows.to_vec(), [rows.len()]), &encoded.device());
-        encoded.clone().select(0, rows)
-    };
+    let [(drugs, drug_rows), (targets, target_rows)] = sides(model, entities, pairs, encode_all);
     let mut out = Vec::with_capacity(pairs.len());
     for (d, t) in drug_rows.chunks(PAIRS_AT_ONCE).zip(target_rows.chunks(PAIRS_AT_ONCE)) {
         out.extend(numbers(model.join(pick(&drugs, d), pick(&targets, t), None))?);
@@ -183,14 +224,33 @@ pub fn squared_error(predicted: Tensor<1>, pairs: &[Pair]) -> Tensor<1> {
     (predicted - measured).powi_scalar(2).mean()
 }
 
-/// The two numbers that training watches, by name.
+/// The two numbers that training watches, by name: `mse`, and `ci` where the labels differ, because
+/// a concordance index of equal labels has no value.
 ///
 /// # Errors
-/// [`MetricError`] for no rows, a prediction that is not a number, or equal labels only.
+/// [`MetricError`] for no rows, or a prediction that is not a number.
 pub fn regression_scores(pairs: &[Pair], predicted: &[f64]) -> Result<Vec<(String, f64)>, MetricError> {
     let measured: Vec<f64> = pairs.iter().map(|p| f64::from(p.value)).collect();
-    Ok(vec![
-        ("mse".to_owned(), metrics::mse(&measured, predicted)?),
-        ("ci".to_owned(), metrics::concordance_index(&measured, predicted)?),
-    ])
+    let mut scores = vec![("mse".to_owned(), metrics::mse(&measured, predicted)?)];
+    match metrics::concordance_index(&measured, predicted) {
+        Ok(ci) => scores.push(("ci".to_owned(), ci)),
+        Err(MetricError::Undefined { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_labels_have_an_error_and_no_ranking() {
+        let pair = |value| Pair { drug: 0, target: 0, value };
+        let scores = regression_scores(&[pair(5.0), pair(5.0)], &[4.0, 6.0]).unwrap();
+        assert_eq!(scores, [("mse".to_owned(), 1.0)]);
+        let scores = regression_scores(&[pair(5.0), pair(6.0)], &[4.0, 6.0]).unwrap();
+        assert_eq!(scores[1], ("ci".to_owned(), 1.0));
+        assert!(regression_scores(&[pair(5.0)], &[f64::NAN]).is_err());
+    }
 }

@@ -3,9 +3,9 @@
 use crate::affinity::{encode_all, numbers};
 use crate::chem::Molecule;
 use crate::io::parquet::PredictionRow;
-use crate::model::AffinityModel;
+use crate::model::{Calibration, Ensemble, ModelCard};
 use crate::systems::deepdta::Side;
-use crate::table::Target;
+use crate::table::{Drug, Target};
 use crate::tokens::Encoded;
 use burn::tensor::{Int, Tensor, TensorData};
 use nn_core::train::StepError;
@@ -23,56 +23,61 @@ pub struct Compound {
     pub problem: Option<String>,
 }
 
-/// A target with its labels for each model and what is to be said of it in every row.
+/// Why a row has no numbers although compound and target are well.
+const NOT_A_NUMBER: &str = "the prediction is not a number";
+
+/// What is to be said of a target in every row.
 struct Prepared {
     id: String,
     remarks: Vec<String>,
     problem: Option<String>,
 }
 
+impl Prepared {
+    fn new(card: &ModelCard, target: &Target) -> Self {
+        let length = card.config.protein_length;
+        let encoded = card.tokenizers.protein.encode(&target.sequence, length);
+        let problem = target.sequence.is_empty().then(|| format!("target {} has no residues", target.id));
+        Self { id: target.id.clone(), remarks: remarks("target ", "residue", &encoded, length), problem }
+    }
+}
+
 /// An ensemble of models with the targets' encodings computed once.
 pub struct Screen {
-    models: Vec<AffinityModel>,
+    ensemble: Ensemble,
     targets: Vec<Prepared>,
     /// For each model `[targets, channels]`.
     encoded: Vec<Tensor<2>>,
-    /// Half width of the interval and what share of pairs it was made to hold.
-    interval: Option<(f64, f64)>,
+    interval: Option<Calibration>,
 }
 
 impl Screen {
-    /// Encodes `targets` with each of `models`; a target without residues gets a row status instead.
-    pub fn new(models: Vec<AffinityModel>, targets: &[Target]) -> Self {
-        let mut prepared = Vec::with_capacity(targets.len());
-        let encoded = models
-            .iter()
-            .enumerate()
-            .map(|(m, model)| {
-                let config = &model.card.config;
-                let labels: Vec<Encoded> = targets
-                    .iter()
-                    .map(|t| model.card.tokenizers.protein.encode(&t.sequence, config.protein_length))
-                    .collect();
-                if m == 0 {
-                    prepared = targets.iter().zip(&labels).map(|(t, e)| prepare(t, e, config.protein_length)).collect();
-                }
-                let strings: Vec<&[u8]> = labels.iter().map(|e| e.ids.as_slice()).collect();
-                encode_all(&model.network, Side::Protein, &strings)
-            })
-            .collect();
-        // The ensemble's mean is at least as close as its members are on average, so the mean of
-        // their radii errs on the wide side.
-        let radii: Vec<_> = models.iter().filter_map(|m| m.card.calibration).collect();
-        let interval = (!radii.is_empty() && radii.len() == models.len()).then(|| {
-            let mean = radii.iter().map(|c| c.radius).sum::<f64>() / radii.len() as f64;
-            (mean, radii[0].level)
-        });
-        Self { models, targets: prepared, encoded, interval }
+    /// Encodes `targets`, of which there may be none, with each model; a target without residues gets a
+    /// status in its rows instead of numbers.
+    ///
+    /// # Errors
+    /// [`StepError`] when the device does not encode the targets.
+    pub fn new(ensemble: Ensemble, targets: &[Target]) -> Result<Self, StepError> {
+        let prepared = targets.iter().map(|target| Prepared::new(ensemble.card(), target)).collect();
+        let mut encoded = Vec::with_capacity(ensemble.models().len());
+        for model in ensemble.models() {
+            let (tokenizer, length) = (&model.card.tokenizers.protein, model.card.config.protein_length);
+            let labels: Vec<Vec<u8>> = targets.iter().map(|t| tokenizer.encode(&t.sequence, length).ids).collect();
+            let strings: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
+            let side = encode_all(&model.network, Side::Protein, &strings);
+            side.device()
+                .sync()
+                .map_err(|e| StepError::Device { what: "encodings of the targets", reason: e.to_string() })?;
+            encoded.push(side);
+        }
+        let interval = ensemble.interval();
+        Ok(Self { ensemble, targets: prepared, encoded, interval })
     }
 
-    /// Share of pairs that the intervals are made to hold, when the models were calibrated.
+    /// Share of pairs that the intervals are made to hold, when the models were calibrated; see
+    /// [`Ensemble::interval`] for what it promises.
     pub fn level(&self) -> Option<f64> {
-        self.interval.map(|(_, level)| level)
+        self.interval.map(|interval| interval.level)
     }
 
     /// Scores `compounds` against every target: rows in the order of the compounds, and for each
@@ -82,102 +87,110 @@ impl Screen {
     /// [`StepError`] when the device does not give the numbers back; a compound that cannot be scored
     /// is no error, its rows say why.
     pub fn score(&self, compounds: &[Compound], first: u64) -> Result<Vec<PredictionRow>, StepError> {
-        let problems: Vec<Option<String>> = compounds.par_iter().map(problem).collect();
-        let mut place: HashMap<&str, i64> = HashMap::new();
+        let problems: Vec<Option<String>> = compounds
+            .par_iter()
+            .map(|compound| compound.problem.clone().or_else(|| unreadable(&compound.smiles)))
+            .collect();
+        let mut place: HashMap<&str, usize> = HashMap::new();
         let mut distinct: Vec<&str> = Vec::new();
         for (compound, problem) in compounds.iter().zip(&problems) {
             if problem.is_none() {
                 place.entry(&compound.smiles).or_insert_with(|| {
                     distinct.push(&compound.smiles);
-                    distinct.len() as i64 - 1
+                    distinct.len() - 1
                 });
             }
         }
-        let (scores, remarks) = self.score_distinct(&distinct)?;
+        let scores = self.score_distinct(&distinct)?;
+        let said: Vec<Vec<String>> = distinct.iter().map(|smiles| drug_remarks(self.ensemble.card(), smiles)).collect();
         let mut rows = Vec::with_capacity(compounds.len() * self.targets.len());
-        for (at, (compound, problem)) in compounds.iter().zip(problems).enumerate() {
-            let index = place.get(compound.smiles.as_str()).filter(|_| problem.is_none()).map(|&i| i as usize);
+        for (at, (compound, problem)) in compounds.iter().zip(&problems).enumerate() {
+            let index = place.get(compound.smiles.as_str()).filter(|_| problem.is_none()).copied();
             for (t, target) in self.targets.iter().enumerate() {
-                let mut row = PredictionRow {
+                // A compound without a problem always has a place among the distinct ones.
+                let value = index.and_then(|i| scores.get(i * self.targets.len() + t)).copied().unwrap_or(f64::NAN);
+                let said: &[String] = index.map_or(&[], |i| said[i].as_slice());
+                let problem = problem.as_ref().or(target.problem.as_ref()).map(String::as_str);
+                let problem = problem.or_else(|| (!value.is_finite()).then_some(NOT_A_NUMBER));
+                let number = problem.is_none().then_some(value);
+                let radius = self.interval.map(|interval| interval.radius);
+                rows.push(PredictionRow {
                     row: first + at as u64,
                     id: compound.id.clone(),
                     smiles: compound.smiles.clone(),
                     target: target.id.clone(),
-                    status: String::new(),
-                    prediction: None,
-                    low: None,
-                    high: None,
-                };
-                match (&problem, &target.problem, index) {
-                    (Some(problem), _, _) | (None, Some(problem), _) => row.status = format!("invalid: {problem}"),
-                    (None, None, Some(i)) => {
-                        let value = scores[i * self.targets.len() + t];
-                        row.prediction = Some(value as f32);
-                        row.low = self.interval.map(|(radius, _)| (value - radius) as f32);
-                        row.high = self.interval.map(|(radius, _)| (value + radius) as f32);
-                        let said: Vec<&str> = remarks[i].iter().chain(&target.remarks).map(String::as_str).collect();
-                        row.status = if said.is_empty() { "ok".to_owned() } else { said.join("; ") };
-                    }
-                    // A compound without a problem always has a place among the distinct ones.
-                    (None, None, None) => "invalid: not scored".clone_into(&mut row.status),
-                }
-                rows.push(row);
+                    status: text(problem, said, &target.remarks),
+                    prediction: number.map(|value| value as f32),
+                    low: number.zip(radius).map(|(value, radius)| (value - radius) as f32),
+                    high: number.zip(radius).map(|(value, radius)| (value + radius) as f32),
+                });
             }
         }
         Ok(rows)
     }
 
-    /// Ensemble means for each distinct SMILES × target, and the remarks on each SMILES.
-    fn score_distinct(&self, smiles: &[&str]) -> Result<(Vec<f64>, Vec<Vec<String>>), StepError> {
-        let mut sums = vec![0.0; smiles.len() * self.targets.len()];
-        let mut said = vec![Vec::new(); smiles.len()];
-        if sums.is_empty() {
-            return Ok((sums, said));
+    /// Ensemble means for each distinct SMILES × target.
+    fn score_distinct(&self, smiles: &[&str]) -> Result<Vec<f64>, StepError> {
+        let (n, targets) = (smiles.len(), self.targets.len());
+        if n * targets == 0 {
+            return Ok(Vec::new());
         }
-        for (m, (model, targets)) in self.models.iter().zip(&self.encoded).enumerate() {
-            let length = model.card.config.smiles_length;
-            let labels: Vec<Encoded> = smiles.iter().map(|s| model.card.tokenizers.drug.encode(s, length)).collect();
-            if m == 0 {
-                said = labels.iter().map(|e| remarks("", e, length)).collect();
-            }
-            let strings: Vec<&[u8]> = labels.iter().map(|e| e.ids.as_slice()).collect();
+        self.ensemble.mean(|m, model| {
+            let (tokenizer, length) = (&model.card.tokenizers.drug, model.card.config.smiles_length);
+            let labels: Vec<Vec<u8>> = smiles.iter().map(|s| tokenizer.encode(s, length).ids).collect();
+            let strings: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
             let drugs = encode_all(&model.network, Side::Drug, &strings); // [smiles, channels]
-            for t in 0..self.targets.len() {
-                let column = Tensor::<1, Int>::from_data(
-                    TensorData::new(vec![t as i64; smiles.len()], [smiles.len()]),
-                    &drugs.device(),
-                );
-                let scores = numbers(model.network.join(drugs.clone(), targets.clone().select(0, column), None))?;
-                scores.iter().enumerate().for_each(|(i, s)| sums[i * self.targets.len() + t] += s);
+            let mut scores = vec![0.0; n * targets];
+            for t in 0..targets {
+                let column = Tensor::<1, Int>::from_data(TensorData::new(vec![t as i64; n], [n]), &drugs.device());
+                let target = self.encoded[m].clone().select(0, column); // [smiles, channels]
+                let values = numbers(model.network.join(drugs.clone(), target, None))?;
+                values.into_iter().enumerate().for_each(|(i, value)| scores[i * targets + t] = value);
             }
-        }
-        let n = self.models.len().max(1) as f64;
-        sums.iter_mut().for_each(|s| *s /= n);
-        Ok((sums, said))
+            Ok(scores)
+        })
     }
 }
 
-/// What keeps a compound from being scored.
-fn problem(compound: &Compound) -> Option<String> {
-    compound.problem.clone().or_else(|| Molecule::parse(&compound.smiles).err().map(|e| e.to_string()))
+/// What a row of [`Screen::score`] says of this drug and target: `ok`, `invalid: …`, or what of the
+/// strings the model of `card` did not read, such as `truncated 85/120; target unknown residue 'J' at
+/// 17`. Positions count from 1. The SMILES is parsed each time.
+pub fn status(card: &ModelCard, drug: &Drug, target: &Target) -> String {
+    let target = Prepared::new(card, target);
+    let problem = unreadable(&drug.smiles).or(target.problem);
+    text(problem.as_deref(), &drug_remarks(card, &drug.smiles), &target.remarks)
 }
 
-fn prepare(target: &Target, encoded: &Encoded, length: usize) -> Prepared {
-    let problem = target.sequence.is_empty().then(|| format!("target {} has no residues", target.id));
-    Prepared { id: target.id.clone(), remarks: remarks("target ", encoded, length), problem }
+/// Why a SMILES cannot be scored.
+fn unreadable(smiles: &str) -> Option<String> {
+    Molecule::parse(smiles).err().map(|e| e.to_string())
+}
+
+/// The status of a row.
+fn text(problem: Option<&str>, drug: &[String], target: &[String]) -> String {
+    let said: Vec<&str> = drug.iter().chain(target).map(String::as_str).collect();
+    match problem {
+        Some(problem) => format!("invalid: {problem}"),
+        None if said.is_empty() => "ok".to_owned(),
+        None => said.join("; "),
+    }
+}
+
+fn drug_remarks(card: &ModelCard, smiles: &str) -> Vec<String> {
+    let length = card.config.smiles_length;
+    remarks("", "character", &card.tokenizers.drug.encode(smiles, length), length)
 }
 
 /// What a user must know of a string that was scored all the same.
-fn remarks(what: &str, encoded: &Encoded, length: usize) -> Vec<String> {
+fn remarks(what: &str, unit: &str, encoded: &Encoded, length: usize) -> Vec<String> {
     let mut said = Vec::new();
-    if encoded.length > length {
+    if encoded.truncated() {
         said.push(format!("{what}truncated {length}/{}", encoded.length));
     }
     if let Some((at, character)) = encoded.unknown.first() {
-        let thing = if what.is_empty() { "character" } else { "residue" };
         let more =
             if encoded.unknown.len() > 1 { format!(" and {} more", encoded.unknown.len() - 1) } else { String::new() };
-        said.push(format!("unknown {thing} {character:?} at {}{more}", at + 1));
+        said.push(format!("{what}unknown {unit} {character:?} at {}{more}", at + 1));
     }
     said
 }

@@ -18,7 +18,7 @@ use crate::table::{AffinityTable, Pair};
 
 /// What the test part has not in common with the training part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum SplitKind {
     /// The folds that the data set comes with.
     Upstream,
@@ -94,6 +94,21 @@ impl FromStr for SplitKind {
     }
 }
 
+/// How configurations are read: the one place that knows the names is [`FromStr`].
+impl TryFrom<String> for SplitKind {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl From<SplitKind> for &'static str {
+    fn from(kind: SplitKind) -> Self {
+        kind.name()
+    }
+}
+
 /// Why a table cannot be divided.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -146,7 +161,7 @@ impl Division {
 /// Draws the test part and deals the rest to `k` folds. `test_fraction` is a share of the drugs for cold-drug, of the
 /// targets for cold-target, of both for cold-both, and of the rows for random and scaffold. The folds keep together what
 /// the test part does, so that a validation fold is as foreign as the test; those of cold-both keep drugs together only,
-/// because folds cold on both sides could not use most rows.
+/// because folds cold on both sides could not use most rows, and so have their targets in common with training.
 ///
 /// # Errors
 /// [`SplitError`] for upstream, and for tables with too few rows or entities.

@@ -4,14 +4,15 @@
 //!
 //! | | `paper` (DeepDTA's code) | `clean` |
 //! |---|---|---|
-//! | stops on | the loss of the **test** part | the loss of the validation part |
+//! | stops on | the loss of the **test** part | the loss of half of the fold left out |
 //! | weights kept | those of the last epoch | those of the best epoch |
 //! | order of the rows | as in the file, every epoch | shuffled by (seed, epoch) |
 //! | padding | seen by the global maximum | masked |
 //! | concordance index | half of the pairs, by file order | all pairs |
 //!
-//! Both train each model on all folds but one; the fold left out calibrates the interval, and in the
-//! clean protocol also decides when to stop. The test part is the same for all models.
+//! Both train each model on all folds but one. In the paper's protocol the fold left out calibrates the
+//! interval; in the clean one half of it decides when to stop and the other half, which no choice was
+//! made on, calibrates (see [`Plan`]). The test part is the same for all models.
 
 mod plan;
 mod score;
@@ -21,13 +22,13 @@ pub use self::score::{Scores, score, score_one};
 
 use crate::affinity::{AffinityObjective, Entities, Tokenizers, predict};
 use crate::model::{ARCHITECTURE, AffinityModel, Calibration, ModelCard};
-use crate::split::SplitKind;
+use crate::split::{SplitKind, drug_groups, target_groups};
 use crate::systems::deepdta::{DeepDtaConfig, Padding};
 use crate::table::{AffinityTable, Pair};
 use crate::tokens::Tokenizer;
 use burn::tensor::Device;
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::{Blocks, InOrder, Sampler, Shuffled, Split, rng};
+use nn_core::data::{Blocks, InOrder, Sampler, Shuffled, rng};
 use nn_core::metrics::MetricError;
 use nn_core::optim::OptimizerConfig;
 use nn_core::train::{Checkpoints, FitConfig, Monitor, Observer, Outcome, StepError, Supervised, TrainError, fit};
@@ -78,9 +79,9 @@ pub struct StudyConfig {
     pub test_fraction: f64,
     /// Share of pairs that the prediction interval is made to hold.
     pub interval: f64,
-    /// Seed of split, initial weights, order and dropout.
+    /// Seed of split, initial weights, order and dropout; a TOML integer, with room for one seed a model.
     pub seed: u64,
-    /// Sizes of the network; `padding` is set by the protocol.
+    /// Sizes of the network; `padding` is set by the protocol ([`StudyConfig::resolved`]).
     pub network: DeepDtaConfig,
 }
 
@@ -114,21 +115,23 @@ impl StudyConfig {
         in_range("learning_rate", self.learning_rate, 1e-9..=10.0)?;
         in_range("test_fraction", self.test_fraction, 0.01..=0.9)?;
         in_range("interval", self.interval, 0.5..=0.999)?;
+        in_range("seed", self.seed, 0..=i64::MAX as u64 - plan::FOLDS as u64)?;
         if self.protocol == Protocol::Paper && self.split != SplitKind::Upstream {
-            return Err(ConfigError::Conflict(
-                "protocol = \"paper\" is defined on the upstream folds alone; use split = \"upstream\" or protocol = \"clean\"".into(),
-            ));
+            let problem = "protocol = \"paper\" is defined on the upstream folds alone; use split = \"upstream\" or \
+                           protocol = \"clean\"";
+            return Err(ConfigError::Conflict(problem.into()));
         }
         self.network.validate()
     }
 
-    /// The network with the padding that the protocol prescribes.
-    pub fn network(&self) -> DeepDtaConfig {
-        let padding = match self.protocol {
+    /// The same with the network's padding as the protocol prescribes it, so that a record of the
+    /// configuration says what was run.
+    pub fn resolved(mut self) -> Self {
+        self.network.padding = match self.protocol {
             Protocol::Paper => Padding::Seen,
             Protocol::Clean => Padding::Masked,
         };
-        DeepDtaConfig { padding, ..self.network.clone() }
+        self
     }
 
     fn sampler(&self, table: &AffinityTable, rows: Vec<usize>) -> Box<dyn Sampler> {
@@ -186,13 +189,17 @@ pub struct Study<'a> {
 }
 
 impl<'a> Study<'a> {
-    /// Encodes the table's strings with DeepDTA's character tables for a division made before.
+    /// Encodes the table's strings with DeepDTA's character tables for a division made before. The
+    /// configuration is [resolved](StudyConfig::resolved) and the plan put [under](Plan::under) its protocol.
     ///
     /// # Errors
-    /// [`StudyError::Config`].
+    /// [`StudyError::Config`], also when the network's vocabularies are not those of the character tables.
     pub fn new(table: &'a AffinityTable, plan: Plan, config: StudyConfig) -> Result<Self, StudyError> {
         config.validate()?;
+        let config = config.resolved();
+        let plan = plan.under(config.protocol);
         let tokenizers = Tokenizers { drug: Tokenizer::deepdta_smiles(), protein: Tokenizer::deepdta_protein() };
+        tokenizers.check(&config.network)?;
         let lengths = [config.network.smiles_length, config.network.protein_length];
         let entities = Entities::new(table, &tokenizers, lengths);
         Ok(Self { table, config, plan, tokenizers, entities })
@@ -231,10 +238,8 @@ impl<'a> Study<'a> {
         stop: &AtomicBool,
     ) -> Result<Trained, StudyError> {
         let (config, seed) = (&self.config, self.seed(i));
-        let split = self.plan.split(i);
-        let paper = config.protocol == Protocol::Paper;
-        let monitored = if paper { &split.test } else { &split.validation };
-        let network = config.network().init(&device.clone().autodiff(), &mut rng(seed, &[0]))?;
+        let monitored = self.plan.monitored(i);
+        let network = config.network.init(&device.clone().autodiff(), &mut rng(seed, &[0]))?;
         let card = ModelCard {
             config: network.config().clone(),
             tokenizers: self.tokenizers.clone(),
@@ -247,20 +252,20 @@ impl<'a> Study<'a> {
         let fit_config = FitConfig {
             patience: Some(config.patience),
             seed,
-            restore_best: !paper,
+            restore_best: config.protocol == Protocol::Clean,
             ..FitConfig::new(config.epochs, config.learning_rate, Monitor::lower("mse"))
         };
         let sampler = config.sampler(self.table, self.plan.train_in_order(i));
         let outcome = fit(&mut learner, sampler.as_ref(), &fit_config, checkpoints, resume, observer, stop)?;
         let mut model = AffinityModel { network: learner.into_model()?, card };
-        model.card.calibration = self.calibrate(&model, split)?;
+        model.card.calibration = self.calibrate(&model, self.plan.calibration(i))?;
         Ok(Trained { model, outcome })
     }
 
-    /// The interval's half width, from the fold that the model did not learn from.
-    fn calibrate(&self, model: &AffinityModel, split: &Split) -> Result<Option<Calibration>, StudyError> {
-        let predicted = self.predict(model, &split.validation)?;
-        let measured = self.table.values(&split.validation);
+    /// The interval's half width, from rows that had no part in the model.
+    fn calibrate(&self, model: &AffinityModel, rows: &[usize]) -> Result<Option<Calibration>, StudyError> {
+        let predicted = self.predict(model, rows)?;
+        let measured = self.table.values(rows);
         let residuals = measured.iter().zip(&predicted).map(|(m, p)| (m - p).abs()).collect();
         Ok(Calibration::from_residuals(residuals, self.config.interval))
     }
@@ -295,11 +300,14 @@ impl<'a> Study<'a> {
         self.table
     }
 
-    /// The groups that a bootstrap of the test part draws whole: drugs where drugs are held out,
-    /// targets otherwise, because rows that share one are not independent.
+    /// The groups that a bootstrap of the test part draws whole: molecules where drugs are held out,
+    /// sequences otherwise, because rows that share one are not independent. They are those of
+    /// [`drug_groups`] and [`target_groups`], which see through other spellings and names.
     pub fn bootstrap_groups(&self) -> Vec<u64> {
         let by_drug = matches!(self.config.split, SplitKind::ColdDrug | SplitKind::Scaffold);
+        let groups = if by_drug { drug_groups(self.table) } else { target_groups(self.table) };
         let test = self.plan.test().iter().map(|&r| self.table.pairs[r]);
-        test.map(|p| u64::from(if by_drug { p.drug } else { p.target })).collect()
+        let entity = |p: Pair| if by_drug { p.drug } else { p.target };
+        test.map(|p| groups[entity(p) as usize]).collect()
     }
 }

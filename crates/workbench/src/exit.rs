@@ -33,6 +33,14 @@ pub struct Interrupted {
     pub resume: String,
 }
 
+/// A command that Ctrl-C stopped and that has nothing to continue from. Ends with status 130.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by Ctrl-C; {0}")]
+pub struct Stopped(
+    /// What became of the work that was done.
+    pub String,
+);
+
 /// Ctrl-C could not be caught.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot catch Ctrl-C: {0}")]
@@ -49,7 +57,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         {
             return USAGE;
         }
-        if cause.is::<Interrupted>() {
+        if cause.is::<Interrupted>() || cause.is::<Stopped>() {
             return INTERRUPTED;
         }
         if cause.downcast_ref::<io::Error>().is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe) {
@@ -133,6 +141,7 @@ mod tests {
         assert_eq!(code(&anyhow::Error::from(config).context("cannot train")), USAGE);
         let interrupted = Interrupted { resume: "galen-drug train --resume".into() };
         assert_eq!(code(&anyhow::Error::from(interrupted)), INTERRUPTED);
+        assert_eq!(code(&anyhow::Error::from(Stopped("nothing was written".into()))), INTERRUPTED);
     }
 
     #[test]

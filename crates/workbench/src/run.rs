@@ -36,8 +36,8 @@ pub enum RunError {
     },
     /// The folder has content and the run is not a continuation.
     #[error(
-        "run folder {path} already holds {what}; continue it with --resume, or choose another folder with --run-dir \
-         (nothing was changed)"
+        "run folder {path} already holds {what}; {}choose another folder with --run-dir (nothing was changed)",
+        continuing(.what)
     )]
     NotEmpty {
         /// The folder.
@@ -82,6 +82,14 @@ pub enum RunError {
         /// What the parser or serialiser said.
         reason: String,
     },
+}
+
+/// What a folder holds that is no run.
+const FILES: &str = "files";
+
+/// The advice that only a run can be given.
+fn continuing(what: &str) -> &'static str {
+    if what == FILES { "" } else { "continue it with --resume, or " }
 }
 
 /// A setting that differs between the run that is continued and the command that continues it.
@@ -256,12 +264,10 @@ fn check_content(path: &Path, resume: bool) -> Result<bool, RunError> {
         has_content |= entry.file_name() != LOCK;
     }
     let is_run = path.join(CONFIG).is_file();
-    let what = if path.join(METRICS).is_file() {
-        "a finished run"
-    } else if is_run {
-        "an unfinished run"
-    } else {
-        "files"
+    let what = match (is_run, path.join(METRICS).is_file()) {
+        (true, true) => "a finished run",
+        (true, false) => "an unfinished run",
+        (false, _) => FILES,
     };
     match (has_content, resume) {
         (true, false) => Err(RunError::NotEmpty { path: path.to_path_buf(), what }),
@@ -334,7 +340,9 @@ mod tests {
     fn a_mistyped_folder_gets_no_lock_file() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        assert!(matches!(RunFolder::open(folder.path(), false), Err(RunError::NotEmpty { what: "files", .. })));
+        let error = RunFolder::open(folder.path(), false).unwrap_err();
+        assert!(matches!(error, RunError::NotEmpty { what: FILES, .. }), "{error}");
+        assert!(!error.to_string().contains("--resume"), "{error}");
         assert!(matches!(RunFolder::open(folder.path(), true), Err(RunError::NotARun { .. })));
         assert!(!folder.path().join(LOCK).exists());
     }

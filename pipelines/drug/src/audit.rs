@@ -1,18 +1,17 @@
 //! `audit`: what a user must know of the data and its split before believing any number.
 
 use crate::cli::Audit as Arguments;
+use crate::config::{SplitConfig, without_run_folder};
 use crate::inputs;
-use drug::study::{Study, StudyConfig};
+use drug::study::Study;
 use std::io::Write;
 use workbench::args::Common;
 
 pub(crate) fn run(common: &Common, args: &Arguments) -> anyhow::Result<()> {
-    let loaded = inputs::load(&args.source, common)?;
-    let config = StudyConfig {
-        split: inputs::split_kind(args.split.as_deref(), &loaded)?,
-        seed: common.seed.unwrap_or(1),
-        ..StudyConfig::default()
-    };
+    without_run_folder(common, "audit")?;
+    let Some(settings) = SplitConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
+    let loaded = inputs::load(&settings.source, common)?;
+    let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
     let audit = inputs::audit(&Study::new(&loaded.table, plan, config)?);
     let mut out = std::io::stdout().lock();

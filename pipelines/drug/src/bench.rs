@@ -1,12 +1,13 @@
 //! `bench`: how fast the parts are. Prints `{"seconds", "items", …}`; `cargo xtask bench` compares it with peers.
 
 use crate::cli::{Bench, Measure};
+use crate::config::{EvaluateConfig, without_run_folder};
 use crate::inputs;
 use anyhow::Context;
 use drug::affinity::{AffinityObjective, Entities, Tokenizers};
 use drug::chem::Molecule;
 use drug::io::smiles::{SmilesOptions, SmilesReader};
-use drug::model::{AffinityModel, ModelCard};
+use drug::model::{AffinityModel, Ensemble, ModelCard};
 use drug::predict::{Compound, Screen};
 use drug::study::StudyConfig;
 use drug::table::{AffinityTable, Quantity};
@@ -30,18 +31,20 @@ const MOLECULES: usize = 10_000;
 const ROUNDS: usize = 20;
 
 pub(crate) fn run(common: &Common, args: &Bench) -> anyhow::Result<()> {
-    let table = inputs::load(&args.source, common)?;
+    without_run_folder(common, "bench")?;
+    let Some(settings) = EvaluateConfig::new(common, &args.source)? else { return Ok(()) };
+    let table = inputs::load(&settings.source, common)?;
     let config = StudyConfig { split: drug::split::SplitKind::Upstream, ..StudyConfig::default() };
     let plan = inputs::plan(&table, &config)?;
     let (train, test) = (plan.split(0).train.clone(), plan.test().to_vec());
     let table = &table.table;
-    let device = common.device.as_deref().unwrap_or("cpu");
+    let device = settings.device.as_str();
     let mut found = match args.what {
         Measure::Deepdta => deepdta(table, &train, &config, device, args.batches)?,
         Measure::Ci => concordance(table, &test)?,
         Measure::Tokens => tokens(table)?,
         Measure::Fingerprints => fingerprints(&molecules(table, MOLECULES))?,
-        Measure::Screen => screen(table, &config, common)?,
+        Measure::Screen => screen(table, &config, device, common)?,
         Measure::Export => {
             let out = args.out.as_ref().context("export needs --out FILE")?;
             let text = serde_json::to_string(&export(table, &train, &test, &config))?;
@@ -146,16 +149,16 @@ const COMPANIONS: [&str; 5] = ["", "Cl.", "Br.", "O.", "Cl.Cl."];
 /// 100,000 different compounds against one target, reading and writing of files left out. The
 /// molecules are those of ZINC, alone and as salts. The weights are those of a fresh network: time
 /// does not depend on them.
-fn screen(table: &AffinityTable, config: &StudyConfig, common: &Common) -> anyhow::Result<Value> {
-    let device = nn_core::compute::device(common.device.as_deref().unwrap_or("cpu"))?;
-    let network = config.network().init(&device, &mut rng(1, &[]))?;
+fn screen(table: &AffinityTable, config: &StudyConfig, device: &str, common: &Common) -> anyhow::Result<Value> {
+    let device = nn_core::compute::device(device)?;
+    let network = config.clone().resolved().network.init(&device, &mut rng(1, &[]))?;
     let card = ModelCard {
         config: network.config().clone(),
         tokenizers: tokenizers(),
         quantity: Quantity::Pkd,
         calibration: None,
     };
-    let screen = Screen::new(vec![AffinityModel { network, card }], &table.targets[..1]);
+    let screen = Screen::new(Ensemble::new(vec![AffinityModel { network, card }])?, &table.targets[..1])?;
     let list = inputs::locate(Path::new("drug/zinc250k_part/valid.txt.gz"), common)?;
     let molecules: Vec<String> =
         SmilesReader::open(&list, &SmilesOptions::default())?.flatten().map(|row| row.smiles).collect();

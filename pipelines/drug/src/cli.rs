@@ -1,8 +1,19 @@
-//! The command line.
+//! The command line, and what is said to who typed it.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::PathBuf;
-use workbench::args::Common;
+use workbench::args::{Common, Verbosity};
+
+/// Says a line on stderr, unless it was asked to be quiet.
+pub(crate) fn say(common: &Common, text: &str) {
+    if common.verbosity() >= Verbosity::Normal {
+        // A closed stderr is no reason to stop a run.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
 
 /// Deep learning for drug development: train, judge and use affinity models.
 #[derive(Debug, Parser)]
@@ -37,7 +48,8 @@ pub(crate) enum Verb {
 }
 
 /// How the affinity data is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Format {
     /// A folder as DeepDTA distributes it
     Deepdta,
@@ -49,15 +61,16 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 pub(crate) struct Source {
     /// Folder or file with affinities; names such as drug/davis are looked up under the data root
-    #[arg(long, value_name = "PATH", default_value = "drug/davis")]
-    pub(crate) data: PathBuf,
+    /// [default: drug/davis, and for a run that is continued the run's own]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<PathBuf>,
     /// Layout [default: deepdta for a folder, table for a file]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// Which column holds what: smiles, sequence, value, drug-id, target-id (repeatable)
     #[arg(long, value_name = "ROLE=NAME")]
     pub(crate) column: Vec<String>,
-    /// What the values are: pkd, kd-nm (converted to pKd), kiba, or any other name
+    /// What the values are: pkd, kd-nm, kd-um or kd-m (converted to pKd), kiba, or any other name
     #[arg(long, value_name = "QUANTITY")]
     pub(crate) quantity: Option<String>,
 }
@@ -131,9 +144,9 @@ pub(crate) struct Explain {
     /// FASTA file; its first sequence is explained
     #[arg(long, value_name = "FILE")]
     pub(crate) fasta: PathBuf,
-    /// Residues masked together
-    #[arg(long, default_value_t = 5)]
-    pub(crate) window: usize,
+    /// Residues hidden together [default: 5]
+    #[arg(long)]
+    pub(crate) window: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -177,7 +190,7 @@ pub(crate) struct Bench {
     #[command(flatten)]
     pub(crate) source: Source,
     /// Training steps to time
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(crate) batches: usize,
     /// File that `export` writes
     #[arg(long, value_name = "FILE")]

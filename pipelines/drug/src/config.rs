@@ -1,14 +1,58 @@
-//! The settings of a run: defaults, file, environment, options.
+//! The settings of each command: defaults, file, environment, options.
 
-use crate::cli::Train;
+use crate::cli::{Format, Source, Train};
 use drug::study::StudyConfig;
+use drug::synthetic::SyntheticConfig;
+use nn_core::config::in_range;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve};
+use workbench::config::{Flags, resolve, to_toml};
+use workbench::exit::Usage;
 use workbench::run::RunFolder;
 
-/// Everything that decides a run besides the data.
+/// Where affinity data comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SourceConfig {
+    /// Folder or file, or a name below the data root.
+    pub(crate) data: PathBuf,
+    /// Layout; told by `data` where it is not given.
+    pub(crate) format: Option<Format>,
+    /// `ROLE=NAME` for each column that is named.
+    pub(crate) column: Vec<String>,
+    /// What the values are.
+    pub(crate) quantity: Option<String>,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self { data: "drug/davis".into(), format: None, column: Vec::new(), quantity: None }
+    }
+}
+
+/// The options that say where the data comes from, added to `flags`.
+fn source(flags: Flags, args: &Source) -> Flags {
+    flags
+        .set("source.data", args.data.as_ref())
+        .set("source.format", args.format)
+        .set("source.column", (!args.column.is_empty()).then_some(&args.column))
+        .set("source.quantity", args.quantity.as_deref())
+}
+
+/// What the data of a demo is generated from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DemoConfig {
+    /// Fewer pairs and epochs.
+    pub(crate) quick: bool,
+    /// The data; its seed is that of the run.
+    pub(crate) synthetic: SyntheticConfig,
+}
+
+/// Everything that decides a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RunConfig {
@@ -19,20 +63,44 @@ pub(crate) struct RunConfig {
     /// The study.
     #[serde(flatten)]
     pub(crate) study: StudyConfig,
+    /// The data of a run on files.
+    pub(crate) source: Option<SourceConfig>,
+    /// The data of a demo.
+    pub(crate) demo: Option<DemoConfig>,
 }
 
 impl Default for RunConfig {
     fn default() -> Self {
-        Self { dataset: String::new(), device: "cpu".into(), study: StudyConfig::default() }
+        Self { dataset: String::new(), device: "cpu".into(), study: StudyConfig::default(), source: None, demo: None }
     }
 }
 
 impl RunConfig {
-    /// Puts the settings together and checks them. A run that is continued starts from its own
-    /// settings, so that they need not be said again.
-    pub(crate) fn new(common: &Common, args: &Train, run_dir: Option<&Path>) -> anyhow::Result<Self> {
-        let earlier = run_dir.filter(|_| common.resume).map(RunFolder::earlier_config).transpose()?.flatten();
-        let defaults: Self = earlier.unwrap_or_default();
+    /// The settings of the run in `folder`, where there is one that is to be continued.
+    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
+        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
+    }
+
+    /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
+    /// continued starts from its own settings, so that they need not be said again.
+    pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
+        let fresh = Self { source: Some(SourceConfig::default()), ..Self::default() };
+        let folder = match common.named_run_dir() {
+            Some(folder) => folder,
+            None => Path::new("runs").join(format!("{}-deepdta", Self::over(&fresh, common, args)?.dataset)),
+        };
+        match Self::earlier(common, &folder)? {
+            Some(earlier) if earlier.source.is_none() => {
+                let folder = folder.display();
+                Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
+            }
+            Some(earlier) => Ok((Self::over(&earlier, common, args)?, folder)),
+            None => Ok((Self::over(&fresh, common, args)?, folder)),
+        }
+    }
+
+    /// File, environment and options of `train` over `defaults`.
+    fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
         let flags = Flags::new()
             .set("dataset", args.dataset.as_deref())
             .set("protocol", args.protocol.as_deref())
@@ -40,12 +108,132 @@ impl RunConfig {
             .set("models", args.models)
             .set("epochs", args.epochs)
             .set("sampler", args.sampler.as_deref());
-        let mut config = resolve(&defaults, common, flags)?;
-        if config.dataset.is_empty() {
-            let name = args.source.data.file_stem().unwrap_or_default();
-            config.dataset = name.to_string_lossy().into_owned();
+        let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
+        if config.demo.is_some() {
+            return Err(Usage("the settings below demo are those of `galen-drug demo`; train has none".into()).into());
         }
+        if config.dataset.is_empty() {
+            let data = config.source.as_ref().and_then(|source| source.data.file_stem()).unwrap_or_default();
+            config.dataset = data.to_string_lossy().into_owned();
+        }
+        Ok(config)
+    }
+
+    /// Layers the settings and checks them.
+    pub(crate) fn resolved(defaults: &Self, common: &Common, flags: Flags) -> anyhow::Result<Self> {
+        let mut config = resolve(defaults, common, flags)?;
+        config.study = config.study.resolved();
         config.study.validate()?;
         Ok(config)
+    }
+}
+
+/// Prints a configuration.
+pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
+}
+
+/// The settings of a command that is no run; `None` where they were only to be shown.
+pub(crate) fn settings<T: Serialize + DeserializeOwned>(
+    defaults: &T,
+    common: &Common,
+    flags: Flags,
+) -> anyhow::Result<Option<T>> {
+    let settings = resolve(defaults, common, flags)?;
+    if common.print_config {
+        print(&settings)?;
+        return Ok(None);
+    }
+    Ok(Some(settings))
+}
+
+/// Refuses the options of a run where none is written.
+pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
+    let option = match (common.run_dir.is_some(), common.resume) {
+        (true, _) => "--run-dir",
+        (false, true) => "--resume",
+        (false, false) => return Ok(()),
+    };
+    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
+}
+
+/// Settings of a command that has none of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NoConfig {}
+
+/// Settings of `predict`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PredictConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+}
+
+impl PredictConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
+        settings(&Self { device: "cpu".into() }, common, Flags::new())
+    }
+}
+
+/// Settings of `evaluate` and `bench`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct EvaluateConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl EvaluateConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), source: SourceConfig::default() };
+        settings(&defaults, common, source(Flags::new(), args))
+    }
+}
+
+/// Settings of `explain`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ExplainConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Residues hidden together.
+    pub(crate) window: usize,
+}
+
+impl ExplainConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, window: Option<usize>) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), window: 5 };
+        let found = settings(&defaults, common, Flags::new().set("window", window))?;
+        found.as_ref().map_or(Ok(()), |config| in_range("window", config.window, 1..=100_000))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `prepare` and `audit`; they name their fields as those of `train` are named.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SplitConfig {
+    /// Seed of the split.
+    pub(crate) seed: u64,
+    /// How to divide the rows; `auto` takes the folds that the data came with, else a random division.
+    pub(crate) split: String,
+    /// Share of the groups that a split other than the upstream one holds out for the test.
+    pub(crate) test_fraction: f64,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl SplitConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
+        let StudyConfig { seed, test_fraction, .. } = StudyConfig::default();
+        let defaults = Self { seed, split: "auto".into(), test_fraction, source: SourceConfig::default() };
+        let found = settings(&defaults, common, source(Flags::new(), args).set("split", split))?;
+        found.as_ref().map_or(Ok(()), |config| in_range("test_fraction", config.test_fraction, 0.01..=0.9))?;
+        Ok(found)
     }
 }

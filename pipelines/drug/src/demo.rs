@@ -1,7 +1,7 @@
 //! `demo`: the whole way on data generated on the spot, in a few minutes on two cores.
 
 use crate::cli::{Demo, Predict};
-use crate::config::RunConfig;
+use crate::config::{DemoConfig, RunConfig, print};
 use crate::inputs::Loaded;
 use crate::{predict, train};
 use drug::split::SplitKind;
@@ -12,40 +12,53 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
-use workbench::config::{Flags, resolve};
+use workbench::config::Flags;
+use workbench::exit::Usage;
+
+/// The settings of a demo, whole or quick.
+fn defaults(quick: bool) -> RunConfig {
+    let mut demo = DemoConfig { quick, synthetic: SyntheticConfig::default() };
+    let mut study = StudyConfig {
+        protocol: Protocol::Clean,
+        split: SplitKind::ColdDrug,
+        models: 1,
+        epochs: 15,
+        patience: 15,
+        batch_size: 64,
+        sampler: SamplerKind::Blocks,
+        network: DeepDtaConfig {
+            smiles_length: 85,
+            protein_length: 120,
+            smiles_kernel: 4,
+            protein_kernel: 8,
+            ..DeepDtaConfig::default()
+        },
+        ..StudyConfig::default()
+    };
+    if quick {
+        (demo.synthetic.drugs, demo.synthetic.targets, study.epochs) = (40, 16, 2);
+    }
+    RunConfig { dataset: "synthetic".into(), study, demo: Some(demo), ..RunConfig::default() }
+}
 
 pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
-    let mut synthetic = SyntheticConfig::default();
-    let mut defaults = RunConfig {
-        dataset: "synthetic".into(),
-        study: StudyConfig {
-            protocol: Protocol::Clean,
-            split: SplitKind::ColdDrug,
-            models: 1,
-            epochs: 15,
-            patience: 15,
-            batch_size: 64,
-            sampler: SamplerKind::Blocks,
-            network: DeepDtaConfig {
-                smiles_length: 85,
-                protein_length: 120,
-                smiles_kernel: 4,
-                protein_kernel: 8,
-                ..DeepDtaConfig::default()
-            },
-            ..StudyConfig::default()
-        },
-        ..RunConfig::default()
-    };
-    if args.quick {
-        (synthetic.drugs, synthetic.targets, defaults.study.epochs) = (40, 16, 2);
-    }
-    let config: RunConfig = resolve(&defaults, common, Flags::new())?;
-    synthetic.seed = config.study.seed;
-    let (table, _) = affinity_table(&synthetic)?;
-    let loaded = Loaded { table, folds: None, inputs: Vec::new(), dropped: BTreeMap::new(), refused: Vec::new() };
     let run_dir = common.run_dir_or("runs/demo-drug");
-    let resume = format!("galen-drug demo --run-dir {} --resume", run_dir.display());
+    let defaults = RunConfig::earlier(common, &run_dir)?.unwrap_or_else(|| defaults(args.quick));
+    let not_ours = || Usage(format!("the run in {} is none of demo's; continue it with train", run_dir.display()));
+    if defaults.demo.is_none() {
+        return Err(not_ours().into());
+    }
+    let flags = Flags::new().set("demo.quick", args.quick.then_some(true));
+    let mut config = RunConfig::resolved(&defaults, common, flags)?;
+    let seed = config.study.seed;
+    let synthetic = &mut config.demo.as_mut().ok_or_else(not_ours)?.synthetic;
+    synthetic.seed = seed;
+    let (table, _) = affinity_table(synthetic)?;
+    if common.print_config {
+        return print(&config);
+    }
+    let loaded = Loaded { table, folds: None, inputs: Vec::new(), dropped: BTreeMap::new(), refused: Vec::new() };
+    let resume = format!("galen-drug demo --run-dir {} --resume", train::quoted(&run_dir));
     train::study(common, &config, &loaded, &run_dir, &resume, stop)?;
 
     // What a user would do next: score a list with a mistake in it against the first protein.
@@ -61,7 +74,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
         (folder.join("compounds.smi"), folder.join("target.fasta"), folder.join("predictions.csv"));
     nn_core::atomic::write(&smiles, list.as_bytes())?;
     nn_core::atomic::write(&fasta, format!(">{}\n{}\n", target.id, target.sequence).as_bytes())?;
-    predict::run(common, &Predict { model: run_dir, smiles, fasta, out: out.clone() }, stop)?;
+    predict::screen(common, &config.device, &Predict { model: run_dir, smiles, fasta, out: out.clone() }, stop)?;
     if !common.json {
         std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("predictions: {}\n", out.display()))?;
     }

@@ -1,13 +1,13 @@
 //! `explain`: which atoms and residues a prediction rests on, by occlusion.
 
 use crate::cli::Explain;
+use crate::config::ExplainConfig;
 use crate::predict::first_target;
-use drug::affinity::numbers;
+use anyhow::Context;
 use drug::chem::Molecule;
 use drug::explain::{atom_colours, occlude, occlude_residues};
-use drug::model::AffinityModel;
-use drug::systems::deepdta::Side;
-use nn_core::train::StepError;
+use drug::model::Ensemble;
+use drug::systems::deepdta::Padding;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use workbench::args::Common;
@@ -20,35 +20,22 @@ use workbench::table::Table;
 const LISTED: usize = 8;
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
-    let device = nn_core::compute::device(common.device.as_deref().unwrap_or("cpu"))?;
-    let models = AffinityModel::load_ensemble(&args.model, &device)?;
+    let Some(settings) = ExplainConfig::new(common, args.window)? else { return Ok(()) };
+    let device = nn_core::compute::device(&settings.device)?;
+    let ensemble = Ensemble::load(&args.model, &device)?;
     let molecule = Molecule::parse(&args.smiles).map_err(|e| anyhow::anyhow!("--smiles: {e}"))?;
     let target = first_target(&args.fasta)?;
     let folder = RunFolder::open(&common.run_dir_or("explanation"), common.resume)?;
 
-    let card = &models[0].card;
+    let card = ensemble.card();
     let (lengths, quantity) = ([card.config.smiles_length, card.config.protein_length], card.quantity.label());
     let drug = card.tokenizers.drug.encode(&args.smiles, lengths[0]).ids;
     let protein = card.tokenizers.protein.encode(&target.sequence, lengths[1]).ids;
-    // Mean over the models of the score of each drug with each protein; one of the two lists has one entry.
-    let score = |drugs: &[Vec<u8>], proteins: &[Vec<u8>]| -> Result<Vec<f64>, StepError> {
-        let n = drugs.len().max(proteins.len());
-        let mut mean = vec![0.0; n];
-        for model in &models {
-            let encode = |side, strings: &[Vec<u8>]| {
-                let views: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
-                let encoded = model.network.encode(side, &views);
-                if strings.len() == n { encoded } else { encoded.repeat_dim(0, n) }
-            };
-            let scores = numbers(model.network.join(encode(Side::Drug, drugs), encode(Side::Protein, proteins), None))?;
-            mean.iter_mut().zip(scores).for_each(|(m, s)| *m += s / models.len() as f64);
-        }
-        Ok(mean)
-    };
-    let prediction = score(std::slice::from_ref(&drug), std::slice::from_ref(&protein))?[0];
-    // Label 0 is the padding, which both networks have met in training.
-    let atoms = occlude(&drug, &molecule.atom_spans(), 0, |masked| score(masked, std::slice::from_ref(&protein)))?;
-    let residues = occlude_residues(&protein, args.window, 0, |masked| score(std::slice::from_ref(&drug), masked))?;
+    let (drugs, proteins) = (std::slice::from_ref(&drug), std::slice::from_ref(&protein));
+    let prediction = ensemble.score(drugs, proteins)?.first().copied().context("the models gave no prediction")?;
+    // Label 0 is the padding: the one label that stands for no character.
+    let atoms = occlude(&drug, &molecule.atom_spans(), 0, |masked| ensemble.score(masked, proteins))?;
+    let residues = occlude_residues(&protein, settings.window, 0, |masked| ensemble.score(drugs, masked))?;
 
     let depiction = molecule.depict(&atom_colours(&atoms));
     let shown = target.sequence.chars().take(residues.len()).collect::<String>();
@@ -69,15 +56,18 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
 
     let page = Page::new(format!("{} with {}", args.smiles, target.id), "What the prediction rests on")
         .fact("Prediction", format!("{prediction:.2} {quantity}"))
-        .fact("Models", models.len().to_string())
+        .fact("Models", ensemble.models().len().to_string())
         .section(
             Section::new("Drug")
-                .paragraph("Each atom was hidden in turn. Red: the prediction falls without it; blue: it rises.")
+                .paragraph(
+                    "Each atom was hidden in turn: its characters were read as padding. Red: the prediction falls without it; blue: it rises.",
+                )
+                .paragraph(caution(card.config.padding))
                 .figure("Effect of each atom.", depiction),
         )
         .section(
             Section::new("Target")
-                .paragraph(format!("Windows of {} residues were hidden in turn.", args.window))
+                .paragraph(format!("Windows of {} residues were hidden in turn.", settings.window))
                 .figure("Effect of each residue, the mean over the windows that cover it.", along),
         );
     let report = folder.write("report.html", page.render()?)?;
@@ -100,6 +90,18 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
         writeln!(out, "\nreport: {}", report.display())?;
     }
     Ok(())
+}
+
+/// How far an effect is that of the hidden part, and how far that of an input unlike any in training.
+fn caution(padding: Padding) -> &'static str {
+    match padding {
+        Padding::Masked => {
+            "In training this network met padding only where a string is shorter than its windows. A string with a hole is therefore an unusual input, and a part of each effect is that of the unusual input and not of what was hidden."
+        }
+        Padding::Seen => {
+            "In training this network met padding behind the end of its strings, never inside them. A string with a hole is therefore an unusual input, and a part of each effect is that of the unusual input and not of what was hidden."
+        }
+    }
 }
 
 fn tokens(smiles: &str, molecule: &Molecule) -> Vec<String> {

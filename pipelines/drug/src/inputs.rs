@@ -1,6 +1,7 @@
 //! Affinity data from files, with the record of what was read.
 
-use crate::cli::{Format, Source};
+use crate::cli::{Format, say};
+use crate::config::{SourceConfig, SplitConfig};
 use anyhow::Context;
 use drug::audit::Audit;
 use drug::io::affinity::{self, AffinityOptions, Unit};
@@ -9,12 +10,16 @@ use drug::split::SplitKind;
 use drug::study::{Plan, Study, StudyConfig};
 use drug::table::{AffinityTable, Quantity};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
 use workbench::data::dataset;
 use workbench::exit::Usage;
 use workbench::record::Input;
 use workbench::run::RunFolder;
+
+/// Refused rows that are told one by one.
+const EXAMPLES: usize = 5;
 
 /// A table with where it came from.
 pub(crate) struct Loaded {
@@ -36,18 +41,27 @@ pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
     Ok(dataset(common.data_root().as_deref(), &path.to_string_lossy())?)
 }
 
-/// Reads the affinity data that the options name.
-pub(crate) fn load(source: &Source, common: &Common) -> anyhow::Result<Loaded> {
+/// Reads the affinity data that the settings name, and says on stderr what of it cannot be used.
+pub(crate) fn load(source: &SourceConfig, common: &Common) -> anyhow::Result<Loaded> {
     let path = locate(&source.data, common)?;
     let format = source.format.unwrap_or(if path.is_dir() { Format::Deepdta } else { Format::Table });
     let options = options(source)?;
     match format {
         Format::Deepdta => {
+            if !source.column.is_empty() || source.quantity.is_some() {
+                let option = if source.column.is_empty() { "--quantity" } else { "--column" };
+                let text = format!("{option} is for tables; a folder in DeepDTA's layout says itself what it holds");
+                return Err(Usage(text).into());
+            }
             let (table, folds) = deepdta::read(&path)?;
-            let names = ["affinity.csv", "affinities_Kd_raw.txt", "Y", "ligands_can.txt", "proteins.txt"];
-            let inputs = names
-                .iter()
-                .filter(|name| path.join(name).is_file())
+            // Of the three forms of the values the first that is there is the one that is read.
+            let forms = ["affinity.csv", "affinities_Kd_raw.txt", "Y"];
+            let values = forms.into_iter().find(|name| path.join(name).exists());
+            let others =
+                ["ligands_can.txt", "proteins.txt", "folds/train_fold_setting1.txt", "folds/test_fold_setting1.txt"];
+            let inputs = values
+                .into_iter()
+                .chain(others)
                 .map(|name| Input::of(name, &path.join(name)))
                 .collect::<Result<_, _>>()
                 .with_context(|| format!("cannot hash the files in {}", path.display()))?;
@@ -55,6 +69,9 @@ pub(crate) fn load(source: &Source, common: &Common) -> anyhow::Result<Loaded> {
         }
         Format::Table => {
             let found = affinity::read(&path, &options)?;
+            if let (Quantity::Other(name), None) = (&found.value.quantity, &source.quantity) {
+                refuse_constants(name)?;
+            }
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let inputs = vec![Input::of(&name, &path).with_context(|| format!("cannot hash {}", path.display()))?];
             let mut dropped = BTreeMap::new();
@@ -64,12 +81,41 @@ pub(crate) fn load(source: &Source, common: &Common) -> anyhow::Result<Loaded> {
                 let reason = problem.split(['"', '\'', ':', ';']).next().unwrap_or(problem).trim().to_owned();
                 *dropped.entry(reason).or_insert(0) += 1;
             }
+            say_refused(common, &path, &refused);
             Ok(Loaded { table: found.value, folds: None, inputs, dropped, refused })
         }
     }
 }
 
-fn options(source: &Source) -> anyhow::Result<AffinityOptions> {
+/// Says how many rows cannot be used, and of the first ones why.
+fn say_refused(common: &Common, path: &Path, refused: &[(u64, String)]) {
+    if refused.is_empty() {
+        return;
+    }
+    let mut text = format!("{}: rows that cannot be used: {}", path.display(), refused.len());
+    for (line, reason) in refused.iter().take(EXAMPLES) {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  line {line}: {reason}");
+    }
+    if let Some(more) = refused.len().checked_sub(EXAMPLES).filter(|&more| more > 0) {
+        let _ = write!(text, "\n  and {more} more");
+    }
+    say(common, &text);
+}
+
+/// Refuses a column of constants whose unit nobody said: as they stand, the weakest binder has the largest value.
+fn refuse_constants(column: &str) -> Result<(), Usage> {
+    let name = column.to_ascii_lowercase();
+    let head = name.split(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
+    if !["kd", "ki", "ic50", "ec50"].contains(&head) {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "column {column} seems to hold constants, of which the smallest bind tightest; say what they are with --quantity kd-nm, kd-um or kd-m (each becomes pKd), or with --quantity NAME if larger values bind tighter"
+    )))
+}
+
+fn options(source: &SourceConfig) -> anyhow::Result<AffinityOptions> {
     let mut options = AffinityOptions::default();
     for assignment in &source.column {
         let wrong = || {
@@ -126,14 +172,23 @@ pub(crate) fn audit(study: &Study<'_>) -> Audit {
     )
 }
 
-/// The split asked for by name; without one, the folds that the data came with, else a random one.
-pub(crate) fn split_kind(name: Option<&str>, loaded: &Loaded) -> anyhow::Result<SplitKind> {
+/// The study that only divides the rows and looks at them.
+pub(crate) fn study_config(settings: &SplitConfig, loaded: &Loaded) -> anyhow::Result<StudyConfig> {
+    let split = split_kind(&settings.split, loaded)?;
+    let SplitConfig { seed, test_fraction, .. } = *settings;
+    let config = StudyConfig { split, seed, test_fraction, ..StudyConfig::default() }.resolved();
+    config.validate()?;
+    Ok(config)
+}
+
+/// The split asked for by name; for `auto` the folds that the data came with, else a random one.
+fn split_kind(name: &str, loaded: &Loaded) -> Result<SplitKind, Usage> {
     match name {
-        None if loaded.folds.is_some() => Ok(SplitKind::Upstream),
-        None => Ok(SplitKind::Random),
-        Some(name) => SplitKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        "auto" if loaded.folds.is_some() => Ok(SplitKind::Upstream),
+        "auto" => Ok(SplitKind::Random),
+        name => SplitKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
             let known: Vec<&str> = SplitKind::ALL.iter().map(|kind| kind.name()).collect();
-            Usage(format!("--split {name}: use one of {}", known.join(", "))).into()
+            Usage(format!("split = {name:?} is not known; use auto, {}", known.join(", ")))
         }),
     }
 }

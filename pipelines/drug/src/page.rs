@@ -2,9 +2,10 @@
 
 use crate::config::RunConfig;
 use crate::inputs::Loaded;
-use crate::train::{Model, results};
+use crate::train::{Model, results_table};
 use drug::audit::Audit;
 use drug::baselines::Baseline;
+use drug::model::Calibration;
 use drug::study::{Protocol, Scores, Study};
 use drug::tokens::TokenReport;
 use workbench::figure::{Axes, Group, Panel, Series, boxes, calibration, histograms, lines, scatter};
@@ -25,7 +26,6 @@ pub(crate) struct Findings<'a> {
     pub(crate) metrics: &'a RunMetrics,
     pub(crate) baselines: &'a [Baseline],
     pub(crate) models: &'a [Model],
-    pub(crate) predictions: &'a [Vec<f64>],
     pub(crate) ensemble: &'a [f64],
     pub(crate) ensemble_scores: Scores,
 }
@@ -66,7 +66,7 @@ impl Figures<'_> {
 fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     let quantity = f.loaded.table.quantity.label();
     let measured = f.loaded.table.values(f.study.plan().test());
-    let mut section = Section::new("Results").table(results(f.metrics, f.baselines));
+    let mut section = Section::new("Results").table(results_table(f.metrics, f.baselines));
     let mut intervals = Table::new("95 % intervals of the first model, by resampling whole groups of the test part")
         .text("score")
         .number("low")
@@ -152,17 +152,25 @@ fn split(f: &Findings<'_>) -> Section {
 
 fn learning(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     let mut section = Section::new("Learning");
+    // What the published code watches is the test part, and a curve of it must not be called anything else.
+    let paper = f.study.config().protocol == Protocol::Paper;
     for (i, model) in f.models.iter().enumerate() {
-        let found = curves(&figures.folder.file(&format!("{}/{}", model.log, workbench::observe::METRICS_LOG))?)?;
-        let shown: Vec<_> = found.iter().filter(|c| !c.name.ends_with("ci")).collect();
-        let series: Vec<Series<'_>> = shown.iter().map(|c| Series { name: &c.name, points: &c.points }).collect();
+        // A run whose log could not be written has said so.
+        let log = figures.folder.file(&format!("{}/{}", model.log, workbench::observe::METRICS_LOG))?;
+        let found = if log.is_file() { curves(&log)? } else { Vec::new() };
+        let named = |name: &str| if paper { name.replace("validation", "test") } else { name.to_owned() };
+        let shown: Vec<_> =
+            found.iter().filter(|c| !c.name.ends_with("ci")).map(|c| (named(&c.name), &c.points)).collect();
+        let series: Vec<Series<'_>> = shown.iter().map(|(name, points)| Series { name, points }).collect();
         if series.iter().all(|s| s.points.is_empty()) {
             continue;
         }
         let axes = Axes { title: "Learning curves", x: "epoch", y: "mean squared error" };
-        let best = model.best_epoch.map(|e| (e as f64, "best"));
+        // epochs count from 0 in the engine and from 1 in the curves
+        let best = model.best_epoch.map(|e| (e as f64 + 1.0, "best"));
         let svg = lines(&axes, &series, best)?;
-        let caption = format!("Model {i}: {} epochs.", model.epochs);
+        let watched = if paper { "the test part, as in the paper's code" } else { "half of the fold left out" };
+        let caption = format!("Model {i}: {} epochs. Training was stopped by {watched}.", model.epochs);
         section = section.figure(caption, figures.keep(&format!("learning-{i}"), svg)?);
     }
     Ok(section)
@@ -178,25 +186,29 @@ fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     let measured = table.values(rows);
     let mut section = Section::new("Calibration and residuals");
 
-    // How often |residual| on the test part lies within the quantile of |residual| on the held-out fold.
-    let split = f.study.plan().split(0);
-    let held_out = f.study.predict(&f.models[0].affinity, &split.validation)?;
-    let residuals: Vec<f64> =
-        table.values(&split.validation).iter().zip(&held_out).map(|(m, p)| (m - p).abs()).collect();
+    // How often |residual| of the mean on the test part lies within the widest of the models' own quantiles of |residual|
+    // on the rows that their intervals are sized on.
+    let mut residuals: Vec<Vec<f64>> = Vec::new();
+    for (i, model) in f.models.iter().enumerate() {
+        let rows = f.study.plan().calibration(i);
+        let held_out = f.study.predict(&model.affinity, rows)?;
+        residuals.push(table.values(rows).iter().zip(&held_out).map(|(m, p)| (m - p).abs()).collect());
+    }
     let mut points = vec![(0.0, 0.0)];
     for level in LEVELS {
-        if let Some(found) = drug::model::Calibration::from_residuals(residuals.clone(), level) {
-            let inside =
-                measured.iter().zip(&f.predictions[0]).filter(|(m, p)| (*m - *p).abs() <= found.radius).count();
+        let radius = |of: &Vec<f64>| Calibration::from_residuals(of.clone(), level).map(|found| found.radius);
+        let radii: Option<Vec<f64>> = residuals.iter().map(radius).collect();
+        if let Some(widest) = radii.and_then(|radii| radii.into_iter().reduce(f64::max)) {
+            let inside = measured.iter().zip(f.ensemble).filter(|(m, p)| (*m - *p).abs() <= widest).count();
             points.push((level, inside as f64 / measured.len() as f64));
         }
     }
     if points.len() > 1 {
         let axes =
             Axes { title: "Coverage of the prediction interval", x: "share promised", y: "share of test pairs inside" };
-        let svg = calibration(&axes, &[Series { name: "model 0", points: &points }])?;
+        let svg = calibration(&axes, &[Series { name: "ensemble", points: &points }])?;
         section = section.figure(
-            "Intervals are sized on the fold that the model did not learn from. Below the diagonal they promise too much, as they do when the test part holds drugs or targets unlike any seen.",
+            "The interval around the mean of the models is the widest of theirs, each sized on rows that its model did not learn from. Below the diagonal it promises too much, as it does when the test part holds drugs or targets unlike any seen.",
             figures.keep("coverage", svg)?,
         );
     }

@@ -1,73 +1,109 @@
 //! `predict`: one output row for each compound and target, in the order of the input.
 
-use crate::cli::Predict;
-use crate::train::say;
+use crate::cli::{Predict, say};
+use crate::config::{PredictConfig, without_run_folder};
 use anyhow::Context;
 use drug::io::parquet::PredictionWriter;
 use drug::io::smiles::{SmilesOptions, SmilesReader};
 use drug::io::{IoError, fasta};
-use drug::model::AffinityModel;
+use drug::model::Ensemble;
 use drug::predict::{Compound, Screen};
 use drug::table::Target;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
+use workbench::exit::Stopped;
 
-/// Compounds read and scored at once; bounds the memory whatever the length of the list.
+/// Rows of the output that are held at once; bounds the memory whatever the length of the list.
+const ROWS_AT_ONCE: usize = 65_536;
+/// Compounds read and scored at once where the targets are few.
 const COMPOUNDS_AT_ONCE: usize = 2048;
 
 pub(crate) fn run(common: &Common, args: &Predict, stop: &AtomicBool) -> anyhow::Result<()> {
-    let device = nn_core::compute::device(common.device.as_deref().unwrap_or("cpu"))?;
-    let models = AffinityModel::load_ensemble(&args.model, &device)?;
-    let targets = targets(&args.fasta)?;
-    let (count, quantity) = (models.len(), models[0].card.quantity.label().to_owned());
-    let screen = Screen::new(models, &targets);
-    say(common, &format!("{count} models, {} targets; predictions are {quantity}", targets.len()));
-    if let Some(level) = screen.level() {
-        say(common, &format!("low and high hold {:.0} % of pairs like those of the training data", level * 100.0));
+    without_run_folder(common, "predict")?;
+    match PredictConfig::new(common)? {
+        Some(settings) => screen(common, &settings.device, args, stop),
+        None => Ok(()),
     }
+}
+
+/// How many rows of the output are of each kind.
+#[derive(Default)]
+struct Kinds {
+    ok: u64,
+    invalid: u64,
+    remarks: u64,
+}
+
+impl Kinds {
+    fn count(&mut self, status: &str) {
+        match status {
+            "ok" => self.ok += 1,
+            status if status.starts_with("invalid") => self.invalid += 1,
+            _ => self.remarks += 1,
+        }
+    }
+}
+
+/// Scores the list on `device`.
+pub(crate) fn screen(common: &Common, device: &str, args: &Predict, stop: &AtomicBool) -> anyhow::Result<()> {
+    let device = nn_core::compute::device(device)?;
+    let ensemble = Ensemble::load(&args.model, &device)?;
+    let targets = targets(&args.fasta)?;
+    let (count, quantity) = (ensemble.models().len(), ensemble.card().quantity.label().to_owned());
+    say(common, &format!("{count} models, {} targets; predictions are {quantity}", targets.len()));
+    if let Some(interval) = ensemble.interval() {
+        let share = interval.level * 100.0;
+        say(common, &format!("low and high hold {share:.0} % of pairs like those of the training data"));
+    }
+    let screen = Screen::new(ensemble, &targets)?;
 
     let mut reader = SmilesReader::open(&args.smiles, &SmilesOptions::default())?;
-    let mut writer = if args.out.as_os_str() == "-" {
+    let to_stdout = args.out.as_os_str() == "-";
+    let mut writer = if to_stdout {
         PredictionWriter::csv(Box::new(std::io::stdout()), "standard output")?
     } else {
         PredictionWriter::create(&args.out)?
     };
-    let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut first, mut batch) = (1, Vec::with_capacity(COMPOUNDS_AT_ONCE));
+    let at_once = (ROWS_AT_ONCE / targets.len().max(1)).clamp(1, COMPOUNDS_AT_ONCE);
+    let mut kinds = Kinds::default();
+    let (mut first, mut batch) = (1, Vec::with_capacity(at_once));
     loop {
-        let next = reader.next();
-        if let Some(row) = &next {
-            batch.push(match row {
-                Ok(row) => Compound { id: row.id.clone(), smiles: row.smiles.clone(), problem: None },
-                Err(IoError::Row { row, .. }) => {
-                    Compound { id: row.number.to_string(), smiles: String::new(), problem: Some(row.problem.clone()) }
-                }
-                Err(_) => {
-                    return Err(next
-                        .and_then(Result::err)
-                        .map_or_else(|| anyhow::anyhow!("the list ended"), Into::into));
-                }
-            });
-        }
-        if batch.len() == COMPOUNDS_AT_ONCE || (next.is_none() && !batch.is_empty()) {
+        let next = match reader.next() {
+            Some(Ok(row)) => Some(Compound { id: row.id, smiles: row.smiles, problem: None }),
+            Some(Err(IoError::Row { row, .. })) => {
+                let number: u64 = first + batch.len() as u64;
+                Some(Compound { id: number.to_string(), smiles: String::new(), problem: Some(row.problem) })
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => None,
+        };
+        let ended = next.is_none();
+        batch.extend(next);
+        if batch.len() == at_once || (ended && !batch.is_empty()) {
             for row in screen.score(&batch, first)? {
-                let kind = row.status.split([':', ' ']).next().unwrap_or_default().to_owned();
-                *statuses.entry(kind).or_default() += 1;
+                kinds.count(&row.status);
                 writer.push(row)?;
             }
             first += batch.len() as u64;
             batch.clear();
         }
-        anyhow::ensure!(!stop.load(Ordering::Relaxed), "stopped by Ctrl-C; nothing was written");
-        if next.is_none() {
+        if ended {
             break;
+        }
+        if stop.load(Ordering::Relaxed) {
+            let scored = first - 1;
+            if to_stdout {
+                writer.finish()?;
+                return Err(Stopped(format!("the rows of the first {scored} compounds were written")).into());
+            }
+            let out = args.out.display();
+            return Err(Stopped(format!("{scored} compounds were scored, but {out} was not written")).into());
         }
     }
     writer.finish()?;
-    let counts: Vec<String> = statuses.iter().map(|(status, n)| format!("{n} {status}")).collect();
-    say(common, &format!("rows: {}", counts.join(", ")));
+    let Kinds { ok, invalid, remarks } = kinds;
+    say(common, &format!("rows: {ok} ok, {remarks} scored with remarks, {invalid} invalid"));
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! `prepare`: files to one checked table, with its audit and its split.
 
-use crate::cli::Prepare;
+use crate::cli::{Prepare, say};
+use crate::config::SplitConfig;
 use crate::inputs;
-use crate::train::say;
 use drug::chem::Molecule;
-use drug::study::{Study, StudyConfig};
+use drug::study::Study;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use workbench::args::Common;
@@ -12,14 +12,11 @@ use workbench::record::DataRecord;
 use workbench::run::RunFolder;
 
 pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
-    let loaded = inputs::load(&args.source, common)?;
-    let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
-    let config = StudyConfig {
-        split: inputs::split_kind(args.split.as_deref(), &loaded)?,
-        seed: common.seed.unwrap_or(1),
-        ..StudyConfig::default()
-    };
+    let Some(settings) = SplitConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
+    let loaded = inputs::load(&settings.source, common)?;
+    let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
+    let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
     inputs::write_splits(&folder, &plan)?;
     folder.write("pairs.csv", drug::io::affinity::to_csv(&loaded.table)?)?;
     let mut drugs = String::from("id\tsmiles\tcanonical\tproblem\n");

@@ -1,13 +1,19 @@
 //! `systems`: the published systems this binary has.
 
+use crate::config::{NoConfig, settings, without_run_folder};
 use drug::systems::deepdta::DeepDtaConfig;
 use nn_core::burn::module::Module;
 use nn_core::compute;
 use nn_core::data::rng;
 use workbench::args::Common;
+use workbench::config::Flags;
 use workbench::table::Table;
 
 pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
+    without_run_folder(common, "systems")?;
+    if settings(&NoConfig {}, common, Flags::new())?.is_none() {
+        return Ok(());
+    }
     let network = DeepDtaConfig::default().init(&compute::device("cpu")?, &mut rng(0, &[]))?;
     let systems = Table::new("Systems").text("system").text("task").number("parameters").text("citation").row([
         "deepdta".to_owned(),

@@ -5,7 +5,7 @@
 //! shares of the 20 residues and 400 residue pairs, standardised on the training targets.
 
 use super::BaselineError;
-use crate::affinity::{numbers, regression_scores, squared_error};
+use crate::affinity::{distinct, numbers, regression_scores, squared_error};
 use crate::chem::Molecule;
 use crate::table::{AffinityTable, Pair};
 use burn::module::{Module, Param};
@@ -87,7 +87,8 @@ impl Mlp {
         [d, p]: [Tensor<1, Int>; 2],
         mut rng: Option<&mut ChaCha8Rng>,
     ) -> Tensor<1> {
-        let x = relu(self.drug.forward(drugs).select(0, d) + self.protein.forward(proteins).select(0, p)); // [batch, hidden 0]
+        let (drug, protein) = (self.drug.forward(drugs), self.protein.forward(proteins)); // [distinct, hidden 0]
+        let x = relu(drug.select(0, d) + protein.select(0, p)); // [batch, hidden 0]
         let x = dropout(x, self.dropout, rng.as_deref_mut());
         let x = relu(self.hidden.forward(x)); // [batch, hidden 1]
         self.output.forward(dropout(x, self.dropout, rng)).squeeze_dim(1) // [batch]
@@ -103,14 +104,21 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
+    /// Only the distinct drugs and targets of `rows` pass the first layer: a batch has few of KIBA's 2,111 drugs.
     fn predict(&self, model: &Mlp, rows: &[usize], rng: Option<&mut ChaCha8Rng>) -> Tensor<1> {
         let device = model.output.weight.device();
-        let column = |of: fn(&Pair) -> u32| {
-            let values: Vec<i64> = rows.iter().map(|&r| i64::from(of(&self.pairs[r]))).collect();
-            Tensor::<1, Int>::from_data(TensorData::new(values, [rows.len()]), &device)
+        let index = |values: Vec<i64>, device: &Device| {
+            let n = values.len();
+            Tensor::<1, Int>::from_data(TensorData::new(values, [n]), device)
         };
-        let to = |x: &Tensor<2>| x.clone().to_device(&device);
-        model.forward([to(&self.drugs), to(&self.proteins)], [column(|p| p.drug), column(|p| p.target)], rng)
+        let side = |inputs: &Tensor<2>, of: fn(&Pair) -> u32| {
+            let (values, places) = distinct(rows.iter().map(|&r| of(&self.pairs[r])));
+            let values = index(values.into_iter().map(i64::from).collect(), &inputs.device());
+            (inputs.clone().select(0, values).to_device(&device), index(places, &device))
+        };
+        let (drugs, d) = side(&self.drugs, |p| p.drug); // [distinct, 2048], [rows]
+        let (proteins, p) = side(&self.proteins, |p| p.target); // [distinct, 420], [rows]
+        model.forward([drugs, proteins], [d, p], rng)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct PredictionRow {
     pub smiles: String,
     /// Identifier of the target.
     pub target: String,
-    /// `ok`, or what is to be known about the row: `invalid: byte 12: ring 3 not closed`, `truncated 92 to 85`.
+    /// `ok`, or what is to be known about the row: `invalid: byte 12: ring 3 not closed`, `truncated 85/92`.
     pub status: String,
     /// Prediction in the units of the model; absent for rows that were refused.
     pub prediction: Option<f32>,

@@ -1,8 +1,8 @@
 //! Lists of compounds, one a line, read as a stream.
 //!
 //! `.csv` and `.tsv` files have a header; every other file is a list `SMILES name`, the name being all that follows the
-//! first blank. The SMILES are not parsed here. Blank lines are passed over; every other line comes out, as a
-//! [`SmilesRow`] or as an error with its number.
+//! first blank; its first line may be a heading, with the word `smiles` in the place of the SMILES. The SMILES are not
+//! parsed here. Blank lines are passed over; every other line comes out, as a [`SmilesRow`] or as an error with its number.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -165,10 +165,12 @@ impl<R: BufRead> Iterator for SmilesReader<R> {
 }
 
 impl<R: BufRead> SmilesReader<R> {
-    /// Lists that were exported from a table keep its heading.
+    /// Lists that were exported from a table keep its heading: `smiles` where the SMILES stands. A compound whose name
+    /// has that word in it is none.
     fn is_heading(&self, line: &str) -> bool {
-        matches!(self.format, Format::List { .. })
-            && line.split_whitespace().any(|word| word.eq_ignore_ascii_case("smiles"))
+        let Format::List { id_first } = self.format else { return false };
+        let word = line.split_whitespace().nth(usize::from(id_first));
+        word.is_some_and(|word| word.eq_ignore_ascii_case("smiles"))
     }
 }
 
@@ -231,7 +233,11 @@ mod tests {
         assert_eq!(rows("a.smi", text, &SmilesOptions::default()), expected);
         let options = SmilesOptions { id_first: true, ..SmilesOptions::default() };
         assert_eq!(rows("a.txt", "x CCO\ny", &options), ["1 x CCO", "a.txt, line 2: no SMILES"]);
+        assert_eq!(rows("a.txt", "x CCO\nsmiles N\n", &options), ["1 x CCO", "2 smiles N"]);
+        assert_eq!(rows("a.txt", "name\tSmiles\nx CCO\n", &options), ["2 x CCO"]);
         assert_eq!(rows("a.txt", "SMILES\nC\n", &SmilesOptions::default()), ["2 1 C"]);
+        // The word in a name makes no heading.
+        assert_eq!(rows("a.txt", "CCO my smiles\nC\n", &SmilesOptions::default()), ["1 my smiles CCO", "2 2 C"]);
     }
 
     #[test]

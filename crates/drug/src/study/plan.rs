@@ -1,9 +1,10 @@
 //! How the rows of a table are divided among the models of a study.
 
+use super::Protocol;
 use crate::io::deepdta::Folds;
 use crate::split::{self, Division, SplitError, SplitKind};
 use crate::table::AffinityTable;
-use nn_core::data::{DataError, Split};
+use nn_core::data::{DataError, Split, folds};
 use std::path::Path;
 
 /// Folds of the training part, as many as DeepDTA's data come with.
@@ -33,15 +34,28 @@ pub enum PlanError {
 }
 
 /// One test part, and five folds of the rest: model `i` learns from all folds but `i`.
+///
+/// | rows | `paper` | `clean` |
+/// |---|---|---|
+/// | [`Plan::monitored`]: decide when to stop | the test part | one half of fold `i` |
+/// | [`Plan::calibration`]: measure the interval | fold `i` | the other half of fold `i` |
+///
+/// The halves keep together what the split keeps together (upstream: the rows of one drug and one
+/// sequence), so that the half that calibrates has nothing of the half that chose the weights. A fold
+/// of a single group cannot be halved: it decides when to stop, and nothing is left to calibrate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     division: Division,
     splits: Vec<Split>,
+    /// For each fold, the half that decides when to stop and the half that calibrates; each ascending.
+    halves: Vec<[Vec<usize>; 2]>,
+    protocol: Protocol,
 }
 
 impl Plan {
-    /// Divides `table` by `kind`; the folds are made by the same groups as the test part, so that the
-    /// part that decides when to stop is as new to the model as the test part is.
+    /// Divides `table` by `kind` for the clean protocol. The folds are made by the same groups as the
+    /// test part, so that the fold left out is as new to the model as the test part is; not so for
+    /// cold-both, whose folds share no drug but do share targets, and are easier than its test part.
     ///
     /// # Errors
     /// [`PlanError`]
@@ -58,20 +72,51 @@ impl Plan {
                 return Err(PlanError::FoldCount { found: upstream.train.len() });
             }
             let division = Division { test: upstream.test.clone(), folds: upstream.train.clone(), unused: Vec::new() };
-            return Self::of(table, division);
+            // Upstream names no groups; rows of one drug and one sequence are those that must not be parted.
+            return Self::of(table, division, SplitKind::Random, seed);
         }
-        Self::of(table, split::divide(table, kind, test_fraction, FOLDS, seed)?)
+        Self::of(table, split::divide(table, kind, test_fraction, FOLDS, seed)?, kind, seed)
     }
 
-    fn of(table: &AffinityTable, division: Division) -> Result<Self, PlanError> {
+    fn of(table: &AffinityTable, division: Division, kind: SplitKind, seed: u64) -> Result<Self, PlanError> {
         let splits: Vec<Split> = (0..division.folds.len()).map(|i| division.split(i)).collect();
         for split in &splits {
             split.check(table.pairs.len())?;
         }
-        Ok(Self { division, splits })
+        let groups = split::groups(table, kind)?;
+        let halves = splits.iter().map(|split| halved(&split.validation, &groups, seed)).collect();
+        Ok(Self { division, splits, halves, protocol: Protocol::Clean })
     }
 
-    /// The parts of model `i`, each ascending.
+    /// The same division for another protocol; a study sets its own.
+    pub fn under(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    /// The rows that decide when model `i` stops.
+    ///
+    /// # Panics
+    /// When `i` is not below [`FOLDS`].
+    pub fn monitored(&self, i: usize) -> &[usize] {
+        match self.protocol {
+            Protocol::Paper => &self.splits[i].test,
+            Protocol::Clean => &self.halves[i][0],
+        }
+    }
+
+    /// The rows that neither trained model `i` nor decided when it stops, and that are not the test
+    /// part: they measure the width of its interval. May be empty.
+    ///
+    /// # Panics
+    /// When `i` is not below [`FOLDS`].
+    pub fn calibration(&self, i: usize) -> &[usize] {
+        match self.protocol {
+            Protocol::Paper => &self.splits[i].validation,
+            Protocol::Clean => &self.halves[i][1],
+        }
+    }
+
+    /// The parts of model `i`, each ascending; the validation part is the whole fold left out.
     ///
     /// # Panics
     /// When `i` is not below [`FOLDS`].
@@ -108,5 +153,16 @@ impl Plan {
     /// [`DataError`] when a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), DataError> {
         self.splits.iter().enumerate().try_for_each(|(i, split)| split.write(&folder.join(format!("fold-{i}.tsv"))))
+    }
+}
+
+/// `rows` in two parts of nearly equal size that share no group; the second is empty where there is one group only.
+fn halved(rows: &[usize], groups: &[u64], seed: u64) -> [Vec<usize>; 2] {
+    let of_rows: Vec<u64> = rows.iter().map(|&row| groups[row]).collect();
+    let named = |places: &[usize]| -> Vec<usize> { places.iter().map(|&place| rows[place]).collect() };
+    match folds(&of_rows, 2, seed).as_deref() {
+        Ok([first, second]) => [named(first), named(second)],
+        // Too few groups.
+        _ => [rows.to_vec(), Vec::new()],
     }
 }

@@ -29,7 +29,8 @@ pub enum Padding {
     /// The paper's code: zeros up to the maximal length, which the global maximum sees as well.
     Seen,
     /// The maximum is taken over windows inside the string only, so a prediction does not depend on
-    /// the maximal length.
+    /// the maximal length. A string shorter than three convolutions reach (22 characters at kernel 8,
+    /// 34 at 12) has no such window; it is padded to that length and gets the one window there is.
     Masked,
 }
 
@@ -144,16 +145,15 @@ pub struct Branch {
 
 impl Branch {
     /// # Shapes
-    /// - ids `[batch, length]`, 0 is padding; output `[batch, 3 * filters]`
-    fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
+    /// - ids `[batch, length]`, 0 is padding; output `[batch, 3 * filters, length - 3 (kernel - 1)]`
+    fn convolve(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         let x = self.embedding.forward(ids).swap_dims(1, 2); // [batch, embedding, length]
         let x = relu(self.conv1.forward(x)); // [batch, filters, length - (kernel - 1)]
         let x = relu(self.conv2.forward(x)); // [batch, 2 filters, length - 2 (kernel - 1)]
-        let x = relu(self.conv3.forward(x)); // [batch, 3 filters, length - 3 (kernel - 1)]
-        x.max_dim(2).squeeze_dim(2) // [batch, 3 filters]
+        relu(self.conv3.forward(x)) // [batch, 3 filters, length - 3 (kernel - 1)]
     }
 
-    /// The same over strings that lie back to back, by the operations of `nn_core::ops`.
+    /// Convolutions and maximum over strings that lie back to back, by the operations of `nn_core::ops`.
     ///
     /// # Shapes
     /// - codes: `n` strings; output `[n, 3 * filters]`
@@ -214,28 +214,48 @@ impl DeepDta {
     /// - strings: `n` label sequences, unpadded, no longer than the side's length
     /// - output `[n, 3 * filters]`
     pub fn encode(&self, side: Side, strings: &[&[u8]]) -> Tensor<2> {
-        let (branch, length, kernel) = match side {
-            Side::Drug => (&self.drug, self.config.smiles_length, self.config.smiles_kernel),
-            Side::Protein => (&self.protein, self.config.protein_length, self.config.protein_kernel),
-        };
+        let (branch, length, reach) = self.side(side);
+        let device = branch.embedding.weight.device();
+        if strings.is_empty() {
+            return Tensor::zeros([0, 3 * self.config.filters], &device);
+        }
+        if !ops::available(&device) {
+            return self.plain(side, strings);
+        }
         // Behind the last character one window of padding in the third convolution stands for all
         // that would follow: they are equal, and a maximum needs one of them.
-        let reach = 3 * (kernel - 1) + 1;
-        let pad = |n: usize| match self.config.padding {
+        branch.encode(&Codes::new(strings.iter().copied(), |n| match self.config.padding {
             Padding::Seen => (n + reach).min(length) - n,
             Padding::Masked => reach.saturating_sub(n),
-        };
+        }))
+    }
+
+    /// The branch of a side, its length, and the characters that one window of the third convolution sees.
+    fn side(&self, side: Side) -> (&Branch, usize, usize) {
+        let config = &self.config;
+        match side {
+            Side::Drug => (&self.drug, config.smiles_length, 3 * (config.smiles_kernel - 1) + 1),
+            Side::Protein => (&self.protein, config.protein_length, 3 * (config.protein_kernel - 1) + 1),
+        }
+    }
+
+    /// [`DeepDta::encode`] composed of burn's own operations, all strings in one rectangle.
+    fn plain(&self, side: Side, strings: &[&[u8]]) -> Tensor<2> {
+        let (branch, length, reach) = self.side(side);
         let device = branch.embedding.weight.device();
-        if ops::available(&device) {
-            return branch.encode(&Codes::new(strings.iter().copied(), pad));
+        if self.config.padding == Padding::Seen {
+            return branch.convolve(padded(strings, length, &device)).max_dim(2).squeeze_dim(2);
         }
-        match self.config.padding {
-            Padding::Seen => branch.forward(padded(strings, length, &device)),
-            Padding::Masked => {
-                let one = |s: &&[u8]| branch.forward(padded(&[s], s.len() + pad(s.len()), &device));
-                Tensor::cat(strings.iter().map(one).collect(), 0)
-            }
+        let windows = |n: usize| n.max(reach) - reach + 1;
+        let longest = strings.iter().map(|s| s.len()).max().unwrap_or(0).max(reach);
+        let mut mask = vec![0.0_f32; strings.len() * windows(longest)];
+        for (row, string) in mask.chunks_exact_mut(windows(longest)).zip(strings) {
+            row[..windows(string.len())].fill(1.0);
         }
+        let mask = Tensor::<3>::from_data(TensorData::new(mask, [strings.len(), 1, windows(longest)]), &device);
+        // No activation is below zero, so a zero in place of a window of padding never wins wrongly.
+        let x = branch.convolve(padded(strings, longest, &device)) * mask; // [n, 3 filters, windows]
+        x.max_dim(2).squeeze_dim(2) // [n, 3 filters]
     }
 
     /// From two encodings to the affinity.
@@ -254,15 +274,13 @@ impl DeepDta {
         self.output.forward(x).squeeze_dim(1) // [batch]
     }
 
-    /// The network as published, one pair at a time, without dropout.
+    /// The network as published, pair by pair and of burn's own operations, with the padding of its
+    /// configuration and without dropout; the specification of [`DeepDta::encode`].
     ///
     /// # Shapes
-    /// - drugs, proteins: `batch` label sequences each; output `[batch]`
+    /// - drugs, proteins: `batch` label sequences each, at least one; output `[batch]`
     pub fn forward(&self, drugs: &[&[u8]], proteins: &[&[u8]]) -> Tensor<1> {
-        let device = self.output.weight.device();
-        let drug = self.drug.forward(padded(drugs, self.config.smiles_length, &device));
-        let protein = self.protein.forward(padded(proteins, self.config.protein_length, &device));
-        self.join(drug, protein, None)
+        self.join(self.plain(Side::Drug, drugs), self.plain(Side::Protein, proteins), None)
     }
 }
 

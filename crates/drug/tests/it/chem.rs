@@ -135,6 +135,35 @@ fn eight_of_tox21_are_refused() {
     assert!(refused.iter().all(|reason| reason.starts_with("Al has valence ")), "{refused:?}");
 }
 
+/// RDKit refuses the same eleven of `BBBP`, most of them for a neutral nitrogen with four bonds.
+#[test]
+fn eleven_of_bbbp_are_refused() {
+    let Some(folder) = common::data("drug/moleculenet") else { return };
+    let mut reader = csv::Reader::from_path(folder.join("bbbp.csv")).unwrap();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let refused: Vec<&str> = rows.iter().filter(|row| Molecule::parse(&row[3]).is_err()).map(|row| &row[0]).collect();
+    assert_eq!(rows.len(), 2_050);
+    assert_eq!(refused, ["60", "62", "393", "616", "644", "647", "648", "649", "650", "651", "687"]);
+}
+
+/// Polyoxometalates of up to 300 characters, written as separate atoms and ions, and peptides of up to 420. RDKit reads
+/// every one.
+#[test]
+fn the_long_strings_of_human_dti_are_read() {
+    let Some(folder) = common::data("drug/human_dti") else { return };
+    let mut distinct = std::collections::BTreeSet::new();
+    for name in ["train", "val", "test"] {
+        let file = File::open(folder.join(format!("random/{name}.csv.gz"))).unwrap();
+        for record in csv::Reader::from_reader(GzDecoder::new(file)).records() {
+            distinct.insert(record.unwrap()[0].to_owned());
+        }
+    }
+    assert_eq!((distinct.len(), distinct.iter().map(String::len).max()), (2_616, Some(420)));
+    let refused: Vec<String> =
+        distinct.iter().filter_map(|s| Molecule::parse(s).err().map(|error| format!("{s}: {error}"))).collect();
+    assert_eq!(refused, [""; 0]);
+}
+
 #[test]
 fn similarity_of_twins_and_strangers() {
     let print = |smiles: &str| Molecule::parse(smiles).unwrap().ecfp4();

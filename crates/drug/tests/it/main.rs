@@ -6,5 +6,8 @@ mod audit;
 mod baselines;
 mod chem;
 mod common;
+mod golden;
 mod io;
 mod parity;
+mod screen;
+mod study;

@@ -28,6 +28,7 @@ use nn_core::optim::OptimizerConfig;
 use nn_core::train::{Learner, StepContext, Supervised};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::io::Write as _;
 
 /// What a computation came to: values by name.
 type Trace = Vec<(String, Vec<f32>)>;
@@ -55,7 +56,10 @@ fn tolerance(device: &str) -> Tolerance {
 fn devices() -> Vec<String> {
     let present: Vec<String> = compute::list().into_iter().flat_map(|info| info.present).collect();
     if present.len() == 1 {
-        eprintln!("ignored: no device besides cpu in this build (features ndarray, cuda, vulkan)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "ignored: no device besides cpu in this build (features ndarray, cuda, vulkan)"
+        );
     }
     present
 }

@@ -8,7 +8,8 @@ use super::ragged::Ragged;
 use rayon::prelude::*;
 
 /// Groups into which sequences are divided for the sums of the backward pass. Fixed, so that the
-/// order of the additions, and with it every bit of the result, is the same on every machine.
+/// order of the additions, and with it every bit of the result, is the same whatever the number of
+/// threads. Another processor can still differ: the matrix product uses the widest vectors it has.
 const GROUPS: usize = 16;
 
 /// A matrix inside a slice: element `(i, j)` lies at `i * row_stride + j * column_stride`. Strides

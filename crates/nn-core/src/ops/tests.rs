@@ -1,11 +1,13 @@
 //! The operations against burn's composed form, values and gradients, over random shapes.
 
 use super::{Codes, Ragged, conv_relu, conv_relu_max, lookup_conv_relu};
+use crate::data::rng;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv1d, embedding};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use proptest::prelude::*;
+use rand::RngExt;
 
 /// Sums of up to 12 × 8 products of numbers around 1, in another order: single precision.
 const TOLERANCE: f32 = 2e-4;
@@ -142,4 +144,40 @@ fn an_empty_batch_gives_an_empty_output() {
         &layout,
     );
     assert_eq!(y.dims(), [0, 3]);
+}
+
+/// Values and gradients of two layers over forty sequences, more than the backward pass has groups.
+fn two_layers() -> Vec<Vec<f32>> {
+    let device = Device::flex().autodiff();
+    let layout = Ragged::new((0..40).map(|i| 5 + i * 7 % 23));
+    let tensor = |shape: [usize; 2], stream: u64| {
+        let mut generator = rng(3, &[stream]);
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| generator.random_range(-1.0..1.0)).collect();
+        Tensor::<2>::from_data(TensorData::new(values, shape), &device).require_grad()
+    };
+    let (x, first, second) = (tensor([layout.rows(), 6], 0), tensor([3 * 6, 8], 1), tensor([3 * 8, 10], 2));
+    let (first_bias, second_bias) = (tensor([1, 8], 3), tensor([1, 10], 4));
+    let y = conv_relu(x.clone(), first.clone(), first_bias.clone().reshape([8]), &layout);
+    let z = conv_relu_max(y.clone(), second.clone(), second_bias.clone().reshape([10]), &layout.after(3));
+    let values = |t: Tensor<2>| t.into_data().try_to_vec::<f32>().unwrap();
+    let mut found = vec![values(y), values(z.clone())];
+    let gradients = z.powi_scalar(2).sum().backward();
+    found.extend([x, first, second, first_bias, second_bias].map(|t| values(t.grad(&gradients).unwrap())));
+    found
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(two_layers)
+    };
+    let bits = |found: Vec<Vec<f32>>| -> Vec<Vec<u32>> {
+        found.into_iter().map(|values| values.into_iter().map(f32::to_bits).collect()).collect()
+    };
+    let (one, three) = (bits(with(1)), bits(with(3)));
+    assert!(one.iter().all(|values| values.iter().any(|&bits| bits != 0)));
+    for (which, (one, three)) in one.iter().zip(&three).enumerate() {
+        assert!(one == three, "output or gradient {which} depends on the number of threads");
+    }
 }

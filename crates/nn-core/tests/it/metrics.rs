@@ -8,6 +8,7 @@ use nn_core::metrics::{
     ece_equal_mass, ece_equal_width, interval, mae, mse, pearson, r2, rm2, rm2_deepdta, rmse, spearman,
 };
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Both sides work in double precision and differ in the order of summation only.
@@ -139,7 +140,7 @@ struct Cell {
 fn benchmark() -> Option<(Vec<Cell>, Vec<usize>)> {
     let folder = std::env::var_os("GALEN_DATA").map(|data| PathBuf::from(data).join("drug/davis"));
     let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
-        eprintln!("ignored: needs drug/davis (set GALEN_DATA)");
+        let _ = writeln!(std::io::stderr(), "ignored: needs drug/davis (set GALEN_DATA)");
         return None;
     };
     let table = std::fs::read_to_string(folder.join("affinity.csv")).unwrap();

@@ -21,6 +21,7 @@ use nn_core::layers::dropout;
 use nn_core::layers::init::{Fan, Init};
 use nn_core::optim::{Optimizer, OptimizerConfig, clip_global_norm};
 use nn_core::store::{self, Layout, Metadata};
+use std::io::Write as _;
 
 /// What a computation came to: values by name.
 type Trace = Vec<(String, Vec<f32>)>;
@@ -29,7 +30,10 @@ type Trace = Vec<(String, Vec<f32>)>;
 fn devices() -> Vec<String> {
     let present: Vec<String> = compute::list().into_iter().flat_map(|info| info.present).collect();
     if present.len() == 1 {
-        eprintln!("ignored: no device besides cpu in this build (features ndarray, cuda, vulkan)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "ignored: no device besides cpu in this build (features ndarray, cuda, vulkan)"
+        );
     }
     present
 }

@@ -1,5 +1,6 @@
 //! A page as headless Chromium shows it.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,7 +21,7 @@ fn chromium() -> Option<&'static str> {
 /// `None`, with the reason on stderr, where there is no Chromium.
 pub(crate) fn dump_dom(page: &Path, width: u32) -> Option<(String, Vec<String>)> {
     let Some(name) = chromium() else {
-        eprintln!("ignored: needs Chromium (install the package chromium)");
+        let _ = writeln!(std::io::stderr(), "ignored: needs Chromium (install the package chromium)");
         return None;
     };
     let profile = tempfile::tempdir().unwrap();

@@ -7,3 +7,4 @@ mod command;
 mod demo;
 mod messages;
 mod predict;
+mod resume;

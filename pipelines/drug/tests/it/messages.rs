@@ -1,7 +1,8 @@
 //! What goes wrong is told once, with the place and the remedy, and the exit status says whose fault it is: 1 for the data
 //! or the run, 2 for the command line or the configuration.
 
-use crate::command::{demo_run, folder_with, galen_drug, galen_drug_in};
+use crate::command::{demo_run, folder_with, galen_drug, galen_drug_in, galen_drug_with};
+use std::path::Path;
 
 #[test]
 fn usage_and_configuration_end_with_2() {
@@ -14,9 +15,90 @@ fn usage_and_configuration_end_with_2() {
         (vec!["train", "--protocol", "paper", "--split", "cold-drug"], "upstream"),
         (vec!["train", "--config", "absent.toml"], "absent.toml"),
         (vec!["-q", "-v", "systems"], "--quiet"),
+        (vec!["bench", "ci", "--batches", "0"], "--batches"),
+        (vec!["audit", "--split", "warm"], "cold-drug"),
+        (vec!["audit", "--set", "test_fraction=0"], "test_fraction"),
+        (vec!["audit", "--device", "cpu"], "option --device"),
+        (vec!["audit", "--run-dir", "run"], "--run-dir"),
+        (vec!["systems", "--seed", "1"], "option --seed"),
+        (vec!["explain", "--model", "m", "--smiles", "C", "--fasta", "f", "--window", "0"], "window"),
+        (vec!["predict", "--model", "m", "--smiles", "s", "--fasta", "f", "--seed", "1"], "option --seed"),
+        (vec!["predict", "--model", "m", "--smiles", "s", "--fasta", "f", "--resume"], "--resume"),
     ] {
-        galen_drug(&arguments).ends_with(2).says(text);
+        let folder = folder_with(&[("pairs.csv", "SMILES,Protein,Y\nCCO,MKV,5\n")]);
+        let data = if arguments[0] == "audit" { vec!["--data", "pairs.csv"] } else { Vec::new() };
+        let arguments: Vec<&str> = arguments.into_iter().chain(data).collect();
+        galen_drug_in(folder.path(), &arguments).ends_with(2).says(text);
     }
+}
+
+#[test]
+fn every_command_shows_its_settings() {
+    let data = ["--data", "pairs.csv"];
+    let (model, lists) = (["--model", "m"], ["--smiles", "C", "--fasta", "f"]);
+    for (verb, more, lines) in [
+        ("audit", data.to_vec(), vec!["seed = 5", "split = \"auto\"", "data = \"pairs.csv\""]),
+        ("prepare", data.to_vec(), vec!["seed = 5", "test_fraction = 0.1"]),
+        ("evaluate", [model, data].concat(), vec!["device = \"ndarray\""]),
+        ("bench", vec!["ci"], vec!["device = \"ndarray\"", "data = \"drug/davis\""]),
+        ("predict", [&model[..], &lists[..]].concat(), vec!["device = \"ndarray\""]),
+        ("explain", [&model[..], &lists[..]].concat(), vec!["device = \"ndarray\"", "window = 5"]),
+        ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false"]),
+    ] {
+        let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
+        let shown = galen_drug_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
+        let shown = shown.ends_with(0).stdout;
+        for line in lines {
+            assert!(shown.contains(line), "{verb}: {line} is missing in:\n{shown}");
+        }
+    }
+}
+
+/// Tables that are wrong in ten ways: what the user is told, and with which status.
+#[test]
+fn wrong_tables_are_told_with_the_place_and_the_remedy() {
+    const HEAD: &str = "SMILES,Protein,Y\n";
+    let rows = |text: &str| format!("{HEAD}{text}");
+    for (content, options, code, text) in [
+        (String::new(), vec![], 1, "pairs.csv has no rows"),
+        (rows(""), vec![], 1, "pairs.csv has no rows"),
+        ("a,b\n1,2\n".into(), vec![], 1, "it has: a, b"),
+        (rows("CCO,MKV,x\n"), vec![], 1, "line 2: \"x\" is not a number"),
+        (rows("CCO,M1V,5\n"), vec![], 1, "'1' at residue 2 is no amino acid"),
+        (rows(",MKV,5\n"), vec![], 1, "line 2: no SMILES"),
+        (rows("CCO,MKV\n"), vec![], 1, "line 2: 2 fields, but the header has 3"),
+        (rows("CCO,MKV,0\n"), vec!["--quantity", "kd-nm"], 1, "it must be positive"),
+        (rows("CCO,MKV,5\n"), vec!["--column", "value=Ki"], 1, "no column Ki"),
+        (rows("CCO,MKV,5\n"), vec!["--column", "worth=Y"], 2, "ROLE=NAME"),
+        ("SMILES,Protein,IC50\nCCO,MKV,5\n".into(), vec!["--column", "value=IC50"], 2, "--quantity kd-nm"),
+        (rows("CCO,MKV,5\n"), vec!["--format", "deepdta"], 1, "pairs.csv"),
+        (rows("CCO,MKV,5\n"), vec!["--format", "deepdta", "--quantity", "pkd"], 2, "--quantity is for tables"),
+        (rows("CCO,MKV,5\n"), vec!["--split", "upstream"], 1, "DeepDTA's layout"),
+    ] {
+        let folder = folder_with(&[("pairs.csv", &content)]);
+        let arguments: Vec<&str> = ["audit", "--data", "pairs.csv"].into_iter().chain(options).collect();
+        galen_drug_in(folder.path(), &arguments).ends_with(code).says(text);
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_used_are_counted_and_shown() {
+    let mut table = "SMILES,Protein,Y\n".to_owned();
+    for drug in 1..=12 {
+        for target in ["MKV", "MKVL", "MKVLL"] {
+            table = format!("{table}{},{target},{drug}\n", "C".repeat(drug));
+        }
+    }
+    for _ in 0..7 {
+        table.push_str("CCO,MKV,much\n");
+    }
+    let folder = folder_with(&[("pairs.csv", &table)]);
+    let told = galen_drug_in(folder.path(), &["audit", "--data", "pairs.csv", "--split", "random"]).ends_with(0);
+    let told = told.says("pairs.csv: rows that cannot be used: 7").says("line 38: \"much\" is not a number");
+    assert_eq!(told.stderr.matches("is not a number").count(), 5, "{}", told.stderr);
+    told.says("and 2 more");
+    let quiet = galen_drug_in(folder.path(), &["audit", "-q", "--data", "pairs.csv", "--split", "random"]).ends_with(0);
+    assert!(quiet.stderr.is_empty(), "{}", quiet.stderr);
 }
 
 #[test]
@@ -93,6 +175,10 @@ fn explain_draws_the_molecule() {
     let arguments: Vec<String> =
         arguments.iter().map(|&a| a.to_owned()).chain([run.to_string_lossy().into_owned()]).collect();
     galen_drug_in(folder.path(), &arguments).ends_with(0);
+    let rows = |name: &str| std::fs::read_to_string(run.join(name)).unwrap().lines().count() - 1;
+    // Six carbons, two nitrogens, two oxygens and the sulfur; the residues of the sequence above.
+    assert_eq!((rows("atoms.tsv"), rows("residues.tsv")), (11, 53));
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains("read as padding"));
     let mut drawings = Vec::new();
     let mut folders = vec![run];
     while let Some(folder) = folders.pop() {

@@ -1,6 +1,6 @@
 //! `predict` returns every row of the input, in order, scored or with the reason why not.
 
-use crate::command::{demo_run, folder_with, galen_drug_in};
+use crate::command::{demo_run, folder_with, galen_drug_in, start};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -75,4 +75,48 @@ fn a_target_file_without_a_sequence_fails_and_leaves_nothing() {
     let folder = folder_with(&[("list.smi", "CCO ethanol\n"), ("targets.fa", "")]);
     predict(folder.path(), "out.csv").ends_with(1).says("targets.fa");
     assert!(!folder.path().join("out.csv").exists());
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_called_by_its_number() {
+    let list = "smiles,id\nCCO,a\nCCO\nCCN,c\n";
+    let folder = folder_with(&[("list.csv", list), ("targets.fa", ">one\nMKTAYIAKQRQIS\n")]);
+    let model = demo_run().to_string_lossy().into_owned();
+    let arguments = ["predict", "--model", &model, "--smiles", "list.csv", "--fasta", "targets.fa"];
+    let told = galen_drug_in(folder.path(), &arguments).ends_with(0);
+    let told = told.says("rows: 2 ok, 0 scored with remarks, 1 invalid");
+    let found: Vec<[&str; 3]> =
+        rows(&told.stdout).iter().map(|row| ["row", "id", "smiles"].map(|key| row[key])).collect();
+    assert_eq!(found, [["1", "a", "CCO"], ["2", "2", ""], ["3", "c", "CCN"]]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_screen_leaves_no_file() {
+    // Chains of carbon, nitrogen and oxygen by the digits of the row: as many molecules as rows.
+    let list: String = (0..200_000_usize)
+        .flat_map(|row| (0..12).map(move |digit| ["C", "N", "O"][row / 3_usize.pow(digit) % 3]).chain(["\n"]))
+        .collect();
+    let folder = folder_with(&[("list.smi", &list), ("targets.fa", ">one\nMKTAYIAKQRQIS\n")]);
+    let model = demo_run().to_string_lossy().into_owned();
+    let arguments = ["predict", "--model", &model, "--smiles", "list.smi", "--fasta", "targets.fa", "--out", "out.csv"];
+    let mut screen = start(folder.path(), &arguments);
+    let names = || {
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| name.to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    screen.wait_for(|| names().iter().any(|name| name.ends_with(".tmp")));
+    screen.interrupt();
+    screen.finish().ends_with(130).says("compounds were scored, but out.csv was not written");
+    assert!(!names().iter().any(|name| name.contains("out.csv")), "{:?}", names());
+}
+
+#[test]
+fn evaluate_leaves_out_what_is_no_molecule() {
+    let table = "SMILES,Protein,pkd\nCCO,MKTAYIAKQRQIS,5\nC1CC,MKTAYIAKQRQIS,6\nCCN,MKTAYIAKQRQIS,7\n";
+    let folder = folder_with(&[("pairs.csv", table)]);
+    let model = demo_run().to_string_lossy().into_owned();
+    let arguments = ["evaluate", "--model", &model, "--data", "pairs.csv"];
+    let told = galen_drug_in(folder.path(), &arguments).ends_with(0).says("cannot be read: 1; the first is drug-2");
+    assert!(told.stdout.contains("2 pairs") && told.stdout.contains("1 pairs left out"), "{}", told.stdout);
 }

@@ -20,6 +20,7 @@ fn rings() {
     check("C11", "byte 2: ring 1 closes on the atom that opened it");
     check("C1C1", "byte 3: ring 1 joins two atoms that are already bonded");
     check("C12CC12", "byte 6: ring 2 joins two atoms that are already bonded");
+    check("C=1CCCCC-1", "byte 9: ring 1 is closed with bond - but was opened with bond = at byte 1");
     check("C-1CCCCC=1", "byte 9: ring 1 is closed with bond = but was opened with bond - at byte 1");
     for good in ["C1.C1", "C=1CCCCC1", "C1CCCCC=1", "C%12CC%12", "C%(100)CCCC%(100)", "C/1=C/CCCCCC1", "C0CC0"] {
         assert!(scan(good).is_ok(), "{good}");
@@ -66,6 +67,8 @@ fn atoms() {
     check("[CH3:]", "byte 4: ':' inside brackets needs an atom number of 1 to 4 digits");
     check("[1234C]", "byte 1: an isotope number has at most 3 digits");
     check("[é]", "byte 1: no element after '['");
+    assert_eq!(scan("*").unwrap().len(), 1);
+    assert_eq!(scan("*C[*]").unwrap(), [0..1, 1..2, 2..5]);
     for good in
         ["[nH]1cccc1", "[Fe@OH12+2]", "[C@@H](F)(Cl)Br", "[13CH3:7]", "[Cu--]", "[Te]", "[te]1cccc1", "[*-]", "[HH]"]
     {

@@ -33,22 +33,56 @@ fn parameter_counts_are_those_of_the_published_network() {
 fn sharing_and_lookups_change_no_prediction() {
     // 1e-5 on predictions of order 0.1: the sums run in another order.
     let device = Device::flex();
-    let model = small(Padding::Seen).init(&device, &mut rng(3, &[])).unwrap();
     // Lengths up to the maximum, so that the padded tail is cut at every possible place.
     let (drugs, proteins) = (strings(30, 40, 64, 1), strings(30, 90, 25, 2));
-    let plain: Vec<f32> = model.forward(&views(&drugs), &views(&proteins)).into_data().try_to_vec().unwrap();
-    let fast =
-        model.join(model.encode(Side::Drug, &views(&drugs)), model.encode(Side::Protein, &views(&proteins)), None);
-    let fast: Vec<f32> = fast.into_data().try_to_vec().unwrap();
-    for (i, (a, b)) in fast.iter().zip(&plain).enumerate() {
-        assert!((a - b).abs() < 1e-5, "pair {i}: {a} but the plain network gives {b}");
+    for padding in [Padding::Seen, Padding::Masked] {
+        let model = small(padding).init(&device, &mut rng(3, &[])).unwrap();
+        let plain: Vec<f32> = model.forward(&views(&drugs), &views(&proteins)).into_data().try_to_vec().unwrap();
+        let fast =
+            model.join(model.encode(Side::Drug, &views(&drugs)), model.encode(Side::Protein, &views(&proteins)), None);
+        let fast: Vec<f32> = fast.into_data().try_to_vec().unwrap();
+        for (i, (a, b)) in fast.iter().zip(&plain).enumerate() {
+            assert!((a - b).abs() < 1e-5, "{padding:?}, pair {i}: {a} but the plain network gives {b}");
+        }
     }
 }
 
 #[test]
+fn a_mask_over_one_rectangle_equals_each_string_alone() {
+    // Large biases make a window of nothing but padding win wherever it is let in.
+    let device = Device::flex();
+    let model = small(Padding::Masked).init(&device, &mut rng(8, &[])).unwrap();
+    let mut protein = model.protein.clone();
+    protein.conv3.bias = Some(Param::from_tensor(Tensor::ones([24], &device)));
+    let model = DeepDta { protein, ..model };
+    // Shorter than the reach of 34, as long, one longer, and the longest that is read.
+    let lengths = [1, 33, 34, 35, 60, 90];
+    let strings: Vec<Vec<u8>> = lengths.iter().map(|&n| (0..n).map(|i| (i * 7 % 25 + 1) as u8).collect()).collect();
+    let values = |x: Tensor<2>| x.into_data().try_to_vec::<f32>().unwrap();
+    let together = values(model.plain(Side::Protein, &views(&strings)));
+    let alone: Vec<f32> = strings.iter().flat_map(|s| values(model.plain(Side::Protein, &[s.as_slice()]))).collect();
+    let fast = values(model.encode(Side::Protein, &views(&strings)));
+    assert_eq!((together.len(), alone.len(), fast.len()), (6 * 24, 6 * 24, 6 * 24));
+    for (i, value) in together.iter().enumerate() {
+        let (alone, fast) = (alone[i], fast[i]);
+        assert!((value - alone).abs() < 1e-5 && (value - fast).abs() < 1e-5, "{i}: {value}, {alone}, {fast}");
+    }
+}
+
+#[test]
+fn no_strings_have_an_empty_encoding() {
+    let model = small(Padding::Seen).init(&Device::flex(), &mut rng(9, &[])).unwrap();
+    assert_eq!(model.encode(Side::Drug, &[]).dims(), [0, 24]);
+}
+
+#[test]
 fn sharing_and_lookups_change_no_gradient() {
+    [Padding::Seen, Padding::Masked].into_iter().for_each(gradients_agree);
+}
+
+fn gradients_agree(padding: Padding) {
     let device = Device::flex().autodiff();
-    let model = small(Padding::Seen).init(&device, &mut rng(4, &[])).unwrap();
+    let model = small(padding).init(&device, &mut rng(4, &[])).unwrap();
     let (drugs, proteins) = (strings(6, 40, 64, 5), strings(6, 90, 25, 6));
     // Three drugs and two proteins, repeated as in a batch.
     let pairs: Vec<(usize, usize)> = (0..6).map(|i| (i % 3, i % 2)).collect();

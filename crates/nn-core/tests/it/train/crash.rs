@@ -1,6 +1,7 @@
 //! Killed processes, damaged files, full disks.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -245,7 +246,7 @@ fn a_full_disk_leaves_no_half_file_and_the_run_can_be_resumed() {
     // Full at the first file, at the first checkpoint, and at later ones.
     for kilobytes in [16, 48, 80, 128, 160, 200] {
         let Some(disk) = SmallDisk::mount(folder.path(), kilobytes) else {
-            eprintln!("ignored: needs the right to mount a tmpfs");
+            let _ = writeln!(std::io::stderr(), "ignored: needs the right to mount a tmpfs");
             return;
         };
         let dir = folder.path().join("checkpoint");
