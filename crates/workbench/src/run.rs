@@ -251,8 +251,10 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        // The lock itself goes with the file handle; without the id a later reader is not misled.
+        // Without the id a later reader is not misled. Closing the file would not do: a child that is being started at
+        // this moment still holds a copy of the handle, and with it the lock.
         let _ = self.lock.set_len(0);
+        let _ = self.lock.unlock();
     }
 }
 
