@@ -17,7 +17,7 @@
 mod plan;
 mod score;
 
-pub use self::plan::{Plan, PlanError};
+pub use self::plan::{FOLDS, Plan, PlanError};
 pub use self::score::{Scores, score, score_one};
 
 use crate::affinity::{AffinityObjective, Entities, Tokenizers, predict};
@@ -108,14 +108,14 @@ impl StudyConfig {
     /// # Errors
     /// [`ConfigError`] with the field, its value and what is allowed.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        in_range("models", self.models, 1..=plan::FOLDS)?;
+        in_range("models", self.models, 1..=FOLDS)?;
         in_range("epochs", self.epochs, 1..=100_000)?;
         in_range("patience", self.patience, 1..=100_000)?;
         in_range("batch_size", self.batch_size, 1..=1_000_000)?;
         in_range("learning_rate", self.learning_rate, 1e-9..=10.0)?;
         in_range("test_fraction", self.test_fraction, 0.01..=0.9)?;
         in_range("interval", self.interval, 0.5..=0.999)?;
-        in_range("seed", self.seed, 0..=i64::MAX as u64 - plan::FOLDS as u64)?;
+        in_range("seed", self.seed, 0..=i64::MAX as u64 - FOLDS as u64)?;
         if self.protocol == Protocol::Paper && self.split != SplitKind::Upstream {
             let problem = "protocol = \"paper\" is defined on the upstream folds alone; use split = \"upstream\" or \
                            protocol = \"clean\"";

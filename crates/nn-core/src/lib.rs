@@ -1,6 +1,6 @@
 //! Everything a network needs that no medical domain owns.
 //!
-//! `nn-core` stands between [burn](burn) and the domain crates: it picks the device, adds the
+//! `nn-core` stands between [burn] and the domain crates: it picks the device, adds the
 //! operations, optimisers, metrics and splits that burn lacks, and holds the one training engine
 //! that every gradient-trained system of the workspace uses. It knows no domain word and no file
 //! format but those of tensors.

@@ -8,7 +8,7 @@ use nn_core::data::{DataError, Split, folds};
 use std::path::Path;
 
 /// Folds of the training part, as many as DeepDTA's data come with.
-pub(super) const FOLDS: usize = 5;
+pub const FOLDS: usize = 5;
 
 /// Why a table cannot be divided.
 #[derive(Debug, thiserror::Error)]
