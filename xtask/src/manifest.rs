@@ -106,7 +106,8 @@ impl Manifest {
     /// There is none; the message names those there are.
     pub(crate) fn get(&self, name: &str) -> Result<&Dataset> {
         // The pipelines name a data set by its folder, as `drug/davis`.
-        let called = |dataset: &&Dataset| dataset.name == name || format!("{}/{}", dataset.domain, dataset.name) == name;
+        let called =
+            |dataset: &&Dataset| dataset.name == name || format!("{}/{}", dataset.domain, dataset.name) == name;
         let Some(dataset) = self.datasets.iter().find(called) else {
             let known = self.datasets.iter().map(|dataset| dataset.name.as_str()).collect::<Vec<_>>().join(", ");
             bail!("no data set is called {name:?}; known: {known}");

@@ -7,6 +7,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use workbench::args::{Common, Verbosity};
 
+/// A number with its noun, as `1 model` and `5 models`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Says a line on stderr, unless it was asked to be quiet.
 pub(crate) fn say(common: &Common, text: &str) {
     if common.verbosity() >= Verbosity::Normal {

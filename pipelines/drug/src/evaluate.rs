@@ -1,6 +1,6 @@
 //! `evaluate`: trained models against a table with measured affinities.
 
-use crate::cli::{Evaluate, say};
+use crate::cli::{Evaluate, counted, say};
 use crate::config::{EvaluateConfig, without_run_folder};
 use crate::inputs;
 use drug::chem::Molecule;
@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {
     anyhow::ensure!(!rows.is_empty(), "no row has a SMILES that can be read, so there is nothing to judge");
     let measured = table.values(&rows);
     let scores = score(&measured, &ensemble.predict(table, &rows)?, Protocol::Clean, &table.quantity)?;
-    let mut title = format!("{} pairs, mean of {} models", rows.len(), ensemble.models().len());
+    let mut title = format!("{}, mean of {}", counted(rows.len(), "pair"), counted(ensemble.models().len(), "model"));
     if !left_out.is_empty() {
         title = format!("{title}, {} pairs left out", left_out.len());
     }

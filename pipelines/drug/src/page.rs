@@ -1,5 +1,6 @@
 //! The report of a study: one self-contained HTML page and its figures.
 
+use crate::cli::counted;
 use crate::config::RunConfig;
 use crate::inputs::Loaded;
 use crate::train::{Model, results_table};
@@ -35,7 +36,7 @@ pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> 
     let figures = Figures { folder };
     let page = Page::new(
         format!("DeepDTA on {}", f.config.dataset),
-        format!("{} protocol, {} split, {} models", f.metrics.protocol, f.metrics.split, f.metrics.models),
+        format!("{} protocol, {} split, {}", f.metrics.protocol, f.metrics.split, counted(f.metrics.models, "model")),
     )
     .fact("Quantity", f.loaded.table.quantity.label())
     .fact("Device", &f.environment.device)

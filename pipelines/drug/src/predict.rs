@@ -1,6 +1,6 @@
 //! `predict`: one output row for each compound and target, in the order of the input.
 
-use crate::cli::{Predict, say};
+use crate::cli::{Predict, counted, say};
 use crate::config::{PredictConfig, without_run_folder};
 use anyhow::Context;
 use drug::io::parquet::PredictionWriter;
@@ -51,7 +51,10 @@ pub(crate) fn screen(common: &Common, device: &str, args: &Predict, stop: &Atomi
     let ensemble = Ensemble::load(&args.model, &device)?;
     let targets = targets(&args.fasta)?;
     let (count, quantity) = (ensemble.models().len(), ensemble.card().quantity.label().to_owned());
-    say(common, &format!("{count} models, {} targets; predictions are {quantity}", targets.len()));
+    say(
+        common,
+        &format!("{}, {}; predictions are {quantity}", counted(count, "model"), counted(targets.len(), "target")),
+    );
     if let Some(interval) = ensemble.interval() {
         let share = interval.level * 100.0;
         say(common, &format!("low and high hold {share:.0} % of pairs like those of the training data"));

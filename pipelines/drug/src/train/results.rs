@@ -1,5 +1,6 @@
 //! What the models of a run come to: scores with their intervals, predictions, the table of results.
 
+use crate::cli::counted;
 use crate::inputs::Loaded;
 use drug::baselines::Baseline;
 use drug::io::parquet::{PredictionRow, PredictionWriter};
@@ -112,6 +113,6 @@ pub(crate) fn table(metrics: &RunMetrics, baselines: &[Baseline]) -> Table {
             None => format!("{:.3}", s.mean),
         },
     });
-    table.push([format!("DeepDTA ({} models)", metrics.models)].into_iter().chain(row));
+    table.push([format!("DeepDTA ({})", counted(metrics.models, "model"))].into_iter().chain(row));
     table
 }
