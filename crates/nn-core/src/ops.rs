@@ -14,17 +14,27 @@
 //! others, and its tests hold the two equal.
 
 mod autodiff;
+mod conv;
 mod kernel;
+mod memory;
 mod ragged;
+mod recurrent;
 #[cfg(test)]
 mod tests;
 
 pub use self::autodiff::{conv_relu, conv_relu_max, lookup_conv_relu};
+pub use self::conv::{conv, conv_transpose};
+pub use self::recurrent::{Cell, RecurrentWeights, Steps, gru, lstm, recurrence, rnn};
 pub use self::ragged::{Codes, Ragged};
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device, Tensor};
 
 /// Whether the operations of this module have a kernel for `device`.
 pub fn available(device: &Device) -> bool {
     crate::compute::is_cpu(device)
+}
+
+/// Whether a tensor is one that the kernels of this module take: single precision on the CPU.
+fn runs_here<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && available(&x.device())
 }

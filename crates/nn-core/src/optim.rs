@@ -172,6 +172,33 @@ mod tests {
         }
     }
 
+    #[derive(Module, Debug)]
+    struct Net {
+        body: Point,
+        bodyguard: Point,
+        head: Point,
+    }
+
+    #[test]
+    fn each_part_learns_at_its_own_rate() {
+        let point = || Point::new(&START, DType::F32);
+        let model = Net { body: point(), bodyguard: point(), head: point() };
+        let [body, bodyguard, head] = [&model.body, &model.bodyguard, &model.head].map(|part| part.x.val());
+        let sums = [body, bodyguard, head].map(|x| (x.clone() * x).sum());
+        let gradients = GradientsParams::from_grads(Tensor::cat(sums.to_vec(), 0).sum().backward(), &model);
+        let optimizer = OptimizerConfig::sgd().init().with_rate("body.x", 0.5).unwrap();
+        let mut optimizer = optimizer.with_rate("body", 0.0).unwrap().with_rate("head", 0.1).unwrap();
+        let model = optimizer.step(0.1, model, gradients);
+        // x − 0.1 · factor · 2x; the longest prefix counts, and one that ends inside of a name does not
+        for (part, factor) in [(&model.body, 0.5), (&model.bodyguard, 1.0), (&model.head, 0.1)] {
+            let expected = START.map(|x| x - 0.1 * factor * 2.0 * x);
+            assert_close(&part.values(), &expected, 1e-6, &factor);
+        }
+        for factor in [-0.1, f64::NAN, f64::INFINITY] {
+            assert!(OptimizerConfig::sgd().init().with_rate("body", factor).is_err());
+        }
+    }
+
     #[test]
     fn a_step_leaves_the_callers_copy_of_the_model_alone() {
         let model = Point::new(&START, DType::F32);

@@ -7,6 +7,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
 /// How many inputs a unit sums over, and how many units an input reaches.
@@ -36,7 +37,8 @@ impl Fan {
 /// A distribution of starting values.
 ///
 /// The normal ones are not truncated (those of Keras are, at two standard deviations).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Init {
     /// Every value the same.
     Constant(f64),
@@ -53,8 +55,10 @@ pub enum Init {
     /// N(0, 2 / inputs).
     HeNormal,
     /// U(−a, a), a = √(3 / inputs) (`LeCun` et al. 1998).
+    #[serde(rename = "lecun-uniform")]
     LeCunUniform,
     /// N(0, 1 / inputs).
+    #[serde(rename = "lecun-normal")]
     LeCunNormal,
     /// Rows or columns, whichever are fewer, orthogonal and of length `gain` (Saxe et al. 2014). A
     /// tensor of more than two axes is seen as `[first, all others]`.
@@ -66,6 +70,7 @@ pub enum Init {
     KerasEmbedding,
     /// U(−a, a), a = 1 / √inputs: what PyTorch gives dense layers, convolutions and, with the hidden
     /// size as inputs, recurrent layers; biases too.
+    #[serde(rename = "pytorch-default")]
     PyTorchDefault,
 }
 

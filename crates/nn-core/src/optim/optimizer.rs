@@ -5,6 +5,8 @@ use super::device;
 use super::rule::{self, Real, Step};
 use super::state::{Buffers, Slot};
 use crate::compute::is_cpu;
+use crate::config::{ConfigError, in_range};
+use crate::transfer::is_under;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor, TensorReadError};
@@ -79,11 +81,30 @@ pub enum OptimError {
 pub struct Optimizer {
     config: OptimizerConfig,
     slots: BTreeMap<String, Slot>,
+    /// Prefixes of paths with factors of the learning rate.
+    rates: Vec<(String, f64)>,
 }
 
 impl Optimizer {
     pub(super) fn new(config: OptimizerConfig) -> Self {
-        Self { config, slots: BTreeMap::new() }
+        Self { config, slots: BTreeMap::new(), rates: Vec::new() }
+    }
+
+    /// Multiplies the learning rate of the parameter at `prefix` and of all below it by `factor`, 0 to 1,000. Where
+    /// several prefixes hold, the longest one counts. The factors are settings, and no part of the saved state.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`].
+    pub fn with_rate(mut self, prefix: &str, factor: f64) -> Result<Self, ConfigError> {
+        in_range("factor", factor, 0.0..=1e3)?;
+        self.rates.push((prefix.to_owned(), factor));
+        Ok(self)
+    }
+
+    /// The factor of the learning rate of the parameter at `path`.
+    fn rate(&self, path: &str) -> f64 {
+        let fitting = self.rates.iter().filter(|(prefix, _)| is_under(path, prefix));
+        fitting.max_by_key(|(prefix, _)| prefix.len()).map_or(1.0, |(_, factor)| *factor)
     }
 
     /// The rule and its constants.
@@ -111,6 +132,7 @@ impl Optimizer {
         let target = value.device();
         let grad = if grad.device() == target { grad } else { grad.to_device(&target) };
         let size = value.shape().num_elements();
+        let learning_rate = learning_rate * self.rate(&path);
         let slot = self.slots.entry(path).or_default();
         if slot.count > 0 {
             for (at, name) in self.config.buffers().iter().enumerate() {
