@@ -7,7 +7,7 @@ one JSON object; `seconds` is the middle one of the N, `peak_mb` the largest res
 
 | workload | network | input |
 |---|---|---|
-| `unet2d` | U-Net of 5 levels, 32 channels at the top, 3x3 convolutions with batch norm, 2x2 transposed convolutions upwards | 2 x 1 x 256 x 256 |
+| `unet2d` | U-Net of 5 levels, 32 channels at the top, convolutions of 3 with batch norm, transposed ones of 2 | 2 x 1 x 256 x 256 |
 | `unet3d` | the same in three dimensions with 4 levels and 16 channels at the top | 2 x 1 x 40 x 56 x 40 |
 | `cnn1d` | Basset (Kelley et al. 2016) | 64 x 4 x 600 |
 | `gru` | embedding of 5,000 codes in 128 numbers, a GRU of 128, a linear read-out of its last state | 64 x 100 codes |
@@ -46,7 +46,7 @@ class UNet(nn.Module):
         self.halve = pool(2)
         self.first = level(1, top)
         self.downward = nn.ModuleList(level(above, below) for above, below in zip(widths, widths[1:]))
-        self.double = nn.ModuleList(
+        self.enlarge = nn.ModuleList(
             transposed(below, above, kernel_size=2, stride=2) for above, below in zip(widths, widths[1:])
         )
         self.upward = nn.ModuleList(level(2 * width, width) for width in widths[:-1])
@@ -57,8 +57,8 @@ class UNet(nn.Module):
         for block in self.downward:
             levels.append(block(self.halve(levels[-1])))
         features = levels.pop()
-        for double, block in zip(reversed(self.double), reversed(self.upward)):
-            features = block(torch.cat((levels.pop(), double(features)), dim=1))
+        for enlarge, block in zip(self.enlarge[::-1], self.upward[::-1]):
+            features = block(torch.cat((levels.pop(), enlarge(features)), dim=1))
         return self.read_out(features)
 
 
@@ -66,7 +66,7 @@ def basset():
     """Three convolutions with batch norm and pooling, three dense layers, 164 outputs."""
     parts, inputs = [], 4
     for outputs, kernel, pool in [(300, 19, 3), (200, 11, 4), (200, 7, 4)]:
-        parts.append(nn.Conv1d(inputs, outputs, kernel, padding="same"))
+        parts.append(nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2))
         parts += [nn.BatchNorm1d(outputs), nn.ReLU(), nn.MaxPool1d(pool)]
         inputs = outputs
     # 600 letters are 200, 50 and then 12 places after the pools.
@@ -84,8 +84,8 @@ class LastState(nn.Module):
         self.read_out = nn.Linear(128, 1)
 
     def forward(self, codes):
-        _, last = self.recurrent(self.embedding(codes))
-        return self.read_out(last[0])
+        states, _ = self.recurrent(self.embedding(codes))
+        return self.read_out(states[:, -1])
 
 
 class DeepDta(nn.Module):

@@ -30,7 +30,7 @@ enum Step {
     Fmt,
     /// The README's table is what the results say
     Report,
-    /// Lints, warnings are errors
+    /// Lints of every target, examples and tests too; warnings are errors
     Clippy,
     /// Documentation, warnings are errors
     Doc,

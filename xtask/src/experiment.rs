@@ -23,8 +23,10 @@ pub(crate) struct Experiment {
     pub(crate) paper: String,
     /// Where it appeared.
     pub(crate) citation: String,
-    /// Data set, as the manifest calls it.
-    pub(crate) dataset: String,
+    /// Data set, as the manifest calls it; none where the steps read nothing that the repository does not have.
+    pub(crate) dataset: Option<String>,
+    /// What runs the steps, where that is not the pipeline of the domain.
+    pub(crate) program: Option<Program>,
     /// How the figure is obtained, in words.
     pub(crate) protocol: String,
     /// What a run costs, in words.
@@ -32,7 +34,7 @@ pub(crate) struct Experiment {
     /// Options that replace the steps' own for a smoke run.
     #[serde(default)]
     pub(crate) smoke: Vec<String>,
-    /// Runs of the pipeline, in order.
+    /// Runs of the program, in order.
     #[serde(rename = "step")]
     pub(crate) steps: Vec<Step>,
     /// Published values by metric.
@@ -46,13 +48,21 @@ pub(crate) struct Experiment {
     pub(crate) bounds: BTreeMap<String, Bound>,
 }
 
-/// One run of the pipeline.
+/// An example of one of the workspace's packages.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Program {
+    package: String,
+    example: String,
+}
+
+/// One run of the program.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     /// Name; with several steps it stands before the metric, as in `cold-drug.mse`.
     pub(crate) name: String,
-    /// Arguments; `{data}` is the data root, `{run}` the run folder.
+    /// Arguments; `{data}` is the data root, `{root}` the workspace, `{run}` the run folder.
     pub(crate) args: Vec<String>,
 }
 
@@ -120,6 +130,9 @@ impl Experiment {
             if !step.args.iter().any(|arg| arg.contains("{run}")) {
                 bail!("step {:?} has no {{run}} among its arguments, so its metrics could not be found", step.name);
             }
+            if experiment.dataset.is_none() && step.args.iter().any(|arg| arg.contains("{data}")) {
+                bail!("step {:?} has {{data}} among its arguments, but the experiment names no dataset", step.name);
+            }
         }
         for (metric, bound) in &experiment.bounds {
             if bound.max.is_none() && bound.min.is_none() && bound.below.is_none() && bound.above.is_none() {
@@ -127,6 +140,17 @@ impl Experiment {
             }
         }
         Ok(experiment)
+    }
+
+    /// The executable that runs the steps, built if need be.
+    ///
+    /// # Errors
+    /// There is none, or its build fails.
+    pub(crate) fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
+        match &self.program {
+            Some(program) => workspace.example(&program.package, &program.example),
+            None => workspace.binary(&workspace.pipeline(&self.domain)?),
+        }
     }
 
     /// Name under which results record `metric` of `step`.
@@ -226,7 +250,12 @@ mod tests {
         let head = "title='t'\ndomain='drug'\npaper='p'\ncitation='c'\ndataset='d'\nprotocol='x'\ncost='y'\n";
         let step = "[[step]]\nname='main'\nargs=['train','{run}']\n";
         assert!(Experiment::parse(&format!("{head}{step}")).is_ok());
+        let no_data = head.replace("dataset='d'\n", "");
+        let example = "program={package='p',example='e'}\n";
+        assert!(Experiment::parse(&format!("{no_data}{example}{step}")).is_ok());
         let cases = [
+            (format!("{no_data}[[step]]\nname='main'\nargs=['{{data}}','{{run}}']\n"), "names no dataset"),
+            (format!("{head}program={{package='p'}}\n{step}"), "missing field `example`"),
             (format!("{head}{step}{step}"), "two steps"),
             (format!("{head}[[step]]\nname='main'\nargs=['train']\n"), "{run}"),
             (format!("{head}{step}[bounds.mse]\nwhy='w'\n"), "none of max"),

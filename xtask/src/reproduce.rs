@@ -99,7 +99,7 @@ pub(crate) fn run(workspace: &Workspace, args: &ReproduceArgs) -> Result<()> {
     };
     let experiment = Experiment::load(workspace, name)?;
     let (data_root, hashes) = check_data(workspace, &experiment)?;
-    let binary = workspace.binary(&workspace.pipeline(&experiment.domain)?)?;
+    let binary = experiment.program(workspace)?;
     let run_dir = run_dir(workspace, name, args)?;
     eprintln!(
         "{}\n{} ({})\ncost: {}\nrun folder: {}",
@@ -116,8 +116,10 @@ pub(crate) fn run(workspace: &Workspace, args: &ReproduceArgs) -> Result<()> {
     let mut measured = Measured::default();
     for step in &experiment.steps {
         let folder = if experiment.steps.len() == 1 { run_dir.clone() } else { run_dir.join(&step.name) };
-        let step_args =
-            step_args(step, &data_root, &folder, args.smoke.then_some(experiment.smoke.as_slice()), &passed_on);
+        let smoke = args.smoke.then_some(experiment.smoke.as_slice());
+        let places =
+            [("{data}", data_root.as_path()), ("{root}", workspace.root.as_path()), ("{run}", folder.as_path())];
+        let step_args = step_args(step, &places, smoke, &passed_on);
         eprintln!("step {}: {}", step.name, process::line(&binary, &step_args));
         let elapsed =
             process::run(&binary, &step_args, &workspace.root).with_context(|| format!("step {:?}", step.name))?;
@@ -179,15 +181,19 @@ fn list(workspace: &Workspace) -> Result<()> {
     let mut rows = Vec::new();
     for (name, _) in files(workspace)? {
         let experiment = Experiment::load(workspace, &name)?;
-        rows.push(vec![name, experiment.dataset, experiment.title, experiment.cost]);
+        let dataset = experiment.dataset.unwrap_or_else(|| "–".to_owned());
+        rows.push(vec![name, dataset, experiment.title, experiment.cost]);
     }
     text::print(&text::table(&["experiment", "data set", "what", "cost"], &rows))
 }
 
-/// The data root, and the hashes of the files of the experiment's data set that are there.
+/// The data root, and the hashes of the files of the experiment's data set that are there; none of them where it needs no data set.
 fn check_data(workspace: &Workspace, experiment: &Experiment) -> Result<(PathBuf, BTreeMap<String, String>)> {
+    let Some(name) = &experiment.dataset else {
+        return Ok((workspace.any_data_root().to_path_buf(), BTreeMap::new()));
+    };
     let manifest = Manifest::load(workspace)?;
-    let dataset = manifest.get(&experiment.dataset)?;
+    let dataset = manifest.get(name)?;
     let mut hashes = BTreeMap::new();
     let mut absent = Vec::new();
     for (file, state) in dataset.files.iter().zip(data::states(dataset, workspace)?) {
@@ -237,9 +243,12 @@ fn run_dir(workspace: &Workspace, name: &str, args: &ReproduceArgs) -> Result<Pa
     Ok(folder)
 }
 
-fn step_args(step: &Step, data_root: &Path, run: &Path, smoke: Option<&[String]>, passed_on: &[String]) -> Vec<String> {
-    let (data, run) = (data_root.display().to_string(), run.display().to_string());
-    let base: Vec<String> = step.args.iter().map(|arg| arg.replace("{data}", &data).replace("{run}", &run)).collect();
+/// The arguments of `step` with each mark of `places` replaced by its folder.
+fn step_args(step: &Step, places: &[(&str, &Path)], smoke: Option<&[String]>, passed_on: &[String]) -> Vec<String> {
+    let placed = |arg: &String| {
+        places.iter().fold(arg.clone(), |arg, (mark, folder)| arg.replace(mark, &folder.display().to_string()))
+    };
+    let base: Vec<String> = step.args.iter().map(placed).collect();
     let base = merge(&base, smoke.unwrap_or_default());
     merge(&base, passed_on)
 }

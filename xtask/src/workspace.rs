@@ -17,6 +17,8 @@ pub(crate) struct Workspace {
     /// Folder of the workspace's `Cargo.toml`.
     pub(crate) root: PathBuf,
     data_roots: Vec<PathBuf>,
+    /// `data`, where the small tables are that the repository keeps.
+    kept: PathBuf,
     bin_dir: Option<PathBuf>,
 }
 
@@ -52,13 +54,13 @@ impl Workspace {
             let named = env::var_os("GALEN_DATA").map(|folder| whole(PathBuf::from(folder)));
             [Some(root.join("data").join("raw")), named].into_iter().flatten().collect()
         };
-        Self { root, data_roots, bin_dir: bin_dir.map(whole) }
+        Self { kept: root.join("data"), root, data_roots, bin_dir: bin_dir.map(whole) }
     }
 
-    /// The data root that holds `dataset`; the first one when none does.
+    /// The data root that holds `dataset`; the first one when none does. What the repository keeps has its folder `data` as the last.
     pub(crate) fn data_root(&self, dataset: &Dataset) -> &Path {
         let holds = |folder: &&PathBuf| dataset.files.iter().any(|file| folder.join(&file.path).exists());
-        let folder = self.data_roots.iter().find(holds).unwrap_or(&self.data_roots[0]);
+        let folder = self.data_roots.iter().chain([&self.kept]).find(holds).unwrap_or(&self.data_roots[0]);
         folder.as_path()
     }
 
@@ -121,8 +123,21 @@ impl Workspace {
     /// # Errors
     /// The build fails, or the folder has no such binary.
     pub(crate) fn binary(&self, pipeline: &Pipeline) -> Result<PathBuf> {
+        self.executable(&pipeline.binary, &["--package", &pipeline.binary])
+    }
+
+    /// The program of the example `name` of `package`, found as [`Workspace::binary`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn example(&self, package: &str, name: &str) -> Result<PathBuf> {
+        self.executable(name, &["--package", package, "--example", name])
+    }
+
+    /// The executable `name`: the one in `--bin-dir`, else what cargo builds of `target`.
+    fn executable(&self, name: &str, target: &[&str]) -> Result<PathBuf> {
         if let Some(folder) = &self.bin_dir {
-            let path = folder.join(format!("{}{}", pipeline.binary, env::consts::EXE_SUFFIX));
+            let path = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
             if !path.is_file() {
                 bail!("{} is not there; leave out --bin-dir to build it", path.display());
             }
@@ -130,17 +145,17 @@ impl Workspace {
         }
         // The executable's path is taken from cargo itself, so that any target folder will do.
         let output = cargo(&self.root)
-            .args(["build", "--release", "--package", &pipeline.binary, "--message-format=json-render-diagnostics"])
+            .args(["build", "--release", "--message-format=json-render-diagnostics"])
+            .args(target)
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .context("cannot start cargo")?;
         if !output.status.success() {
-            bail!("building {} failed ({})", pipeline.binary, output.status);
+            bail!("building {name} failed ({})", output.status);
         }
-        executable_in(&String::from_utf8_lossy(&output.stdout), &pipeline.binary).ok_or_else(|| {
-            anyhow!("cargo built {} but named no executable; is its binary called otherwise?", pipeline.binary)
-        })
+        executable_in(&String::from_utf8_lossy(&output.stdout), name)
+            .ok_or_else(|| anyhow!("cargo built {name} but named no executable; is its binary called otherwise?"))
     }
 
     /// The commit checked out, `-dirty` after it when tracked files (other than the results and the README made from them) differ.
@@ -211,6 +226,22 @@ mod tests {
         );
         assert_eq!(executable_in(messages, "galen-drug"), Some(PathBuf::from("/t/release/galen-drug")));
         assert_eq!(executable_in(messages, "drug"), None);
+    }
+
+    #[test]
+    fn what_the_repository_keeps_is_looked_for_in_its_own_folder_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "name = 'a'\ndomain = 'd'\nabout = ''\nsource = ''\nlicence = ''\n\
+                    [[file]]\npath = 'a/x'\nbytes = 1\nsha256 = ''\nnote = ''\n";
+        let dataset: Dataset = toml::from_str(text).unwrap();
+        let given = folder.path().join("given");
+        let workspace = Workspace::new(Some(folder.path().to_path_buf()), Some(given.clone()), None);
+        assert_eq!(workspace.data_root(&dataset), given);
+        for root in [folder.path().join("data"), given] {
+            fs::create_dir_all(root.join("a")).unwrap();
+            fs::write(root.join("a/x"), "x").unwrap();
+            assert_eq!(workspace.data_root(&dataset), root);
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ fn write_corpus(path: &Path, tokens: usize, words: usize) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut written = 0;
     while written < tokens {
-        let length = rng.random_range(5..=35).min(tokens - written);
+        let length: usize = rng.random_range(5..=35);
+        let length = length.min(tokens - written);
         for at in 0..length {
             let place = rng.random::<f64>() * below;
             let word = cumulative.partition_point(|&end| end <= place);

@@ -16,7 +16,11 @@
 //! |---|---|
 //! | [`compute`] | device strings (`cpu`, `ndarray`, `cuda:0`, `gpu:0`) to burn devices |
 //! | [`ops`] | operations with a hand-written backward for the CPU |
-//! | [`layers`] | what burn's layers lack, and the initialisers of the papers |
+//! | [`layers`] | layers over these operations, and the initialisers of the papers |
+//! | [`losses`] | losses with missing labels, weights and regions |
+//! | [`models`] | the networks that the systems are made of, each with its paper's constants |
+//! | [`explain`] | attributions, each with its check |
+//! | [`transfer`] | a trained body under a new head, frozen parts |
 //! | [`optim`] | optimisers with the reference constants, clipping, schedules |
 //! | [`metrics`] | regression, ranking, classification, calibration, bootstrap intervals |
 //! | [`data`] | splits, samplers, padding, and the one source of randomness |
@@ -31,9 +35,11 @@ pub mod atomic;
 pub mod compute;
 pub mod config;
 pub mod data;
+pub mod explain;
 pub mod layers;
-pub mod models;
+pub mod losses;
 pub mod metrics;
+pub mod models;
 pub mod ops;
 pub mod optim;
 pub mod store;

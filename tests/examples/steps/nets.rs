@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use drug::systems::deepdta::{DeepDta, DeepDtaConfig, Padding, Side};
+use nn_core::burn;
 use nn_core::burn::module::{Module, Param};
 use nn_core::burn::nn::{Linear, LinearConfig};
 use nn_core::burn::tensor::activation::relu;
@@ -87,7 +88,8 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     pub(crate) fn init(device: &Device, rng: &mut ChaCha8Rng) -> Result<Self> {
-        let config = DeepDtaConfig { smiles_kernel: 4, protein_kernel: 8, padding: Padding::Seen, ..DeepDtaConfig::default() };
+        let config =
+            DeepDtaConfig { smiles_kernel: 4, protein_kernel: 8, padding: Padding::Seen, ..DeepDtaConfig::default() };
         let net = config.init(device, rng)?;
         let mut generator = data::rng(5, &[]);
         let mut draw = |count: usize, length: usize, vocabulary: u8| -> Vec<Vec<u8>> {

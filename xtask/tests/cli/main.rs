@@ -1,6 +1,8 @@
 //! Drives the built program as a user does.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where something is not as expected")]
 
+#[cfg(unix)]
+mod bench;
 mod download;
 mod server;
 mod verbs;
@@ -46,4 +48,13 @@ fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, content).unwrap();
+}
+
+/// Writes a shell script that stands for a program.
+#[cfg(unix)]
+fn program(root: &Path, path: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+
+    write(root, path, script);
+    std::fs::set_permissions(root.join(path), std::fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(table: &Table, plan: &Plan, report: &mut Report) -> Result<()>
             let accuracy = |scores: &[f32]| accuracy(table, &parts.test, scores);
             found.push(scores.map_each(accuracy)?);
         }
-        record(report, &format!("{share}"), &found);
+        record(report, &share.to_string(), &found);
     }
     let (mut all, mut rare) = (Vec::new(), Vec::new());
     for &seed in &plan.seeds {
@@ -99,8 +99,7 @@ fn uneven(table: &Table, parts: &Parts, seed: u64) -> Result<(Parts, Vec<usize>)
     classes.truncate(table.classes / 2);
     let mut rows = Vec::new();
     for class in 0..table.classes {
-        let mut of_class: Vec<usize> =
-            parts.learnt().into_iter().filter(|&row| table.labels[row] == class).collect();
+        let mut of_class: Vec<usize> = parts.learnt().into_iter().filter(|&row| table.labels[row] == class).collect();
         if classes.contains(&class) {
             of_class.shuffle(&mut generator);
             of_class.truncate((of_class.len() as f64 * KEPT).round() as usize);

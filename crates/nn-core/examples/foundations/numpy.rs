@@ -83,9 +83,8 @@ pub(crate) fn stratified_split(labels: &[usize], classes: usize, seed: u32) -> (
         train.extend_from_slice(&order[..in_train[class]]);
         test.extend_from_slice(&order[in_train[class]..in_train[class] + in_test[class]]);
     }
-    let mut mixed = |of: Vec<usize>| -> Vec<usize> {
-        random.permutation(of.len()).into_iter().map(|place| of[place]).collect()
-    };
+    let mut mixed =
+        |of: Vec<usize>| -> Vec<usize> { random.permutation(of.len()).into_iter().map(|place| of[place]).collect() };
     (mixed(train), mixed(test))
 }
 

@@ -61,7 +61,7 @@ impl Report {
             dataset: "samples".to_owned(),
             protocol: protocol.to_owned(),
             split: split.to_owned(),
-            models: 1,
+            models: seeds.len(),
             seeds: seeds.to_vec(),
             epochs: Vec::new(),
             metrics: BTreeMap::new(),

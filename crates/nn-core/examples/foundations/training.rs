@@ -14,17 +14,32 @@ use nn_core::train::{FitConfig, Learner, Monitor, Objective, StepContext, StepEr
 
 use crate::data::{Parts, Table};
 
-/// Passes over the rows, rows of a step, and the learning rate that half a cosine brings down to zero.
+/// How long and how fast a network learns.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recipe {
+    /// Passes over the rows.
     pub(crate) epochs: usize,
+    /// Rows of a step.
     pub(crate) batch: usize,
+    /// Learning rate of the first epoch.
     pub(crate) rate: f64,
+    /// Whether half a cosine brings the rate down to zero, or it stays.
+    pub(crate) cosine: bool,
 }
 
 impl Recipe {
     pub(crate) const fn new(epochs: usize, batch: usize, rate: f64) -> Self {
-        Self { epochs, batch, rate }
+        Self { epochs, batch, rate, cosine: true }
+    }
+
+    /// The same at a rate that stays.
+    pub(crate) const fn constant(self) -> Self {
+        Self { cosine: false, ..self }
+    }
+
+    /// The learning rate from epoch to epoch.
+    pub(crate) fn schedule(self) -> Schedule {
+        if self.cosine { Schedule::Cosine { epochs: self.epochs, minimum: 0.0 } } else { Schedule::Constant }
     }
 
     /// At most `most` passes.
@@ -50,7 +65,7 @@ pub(crate) fn run(
     let monitor = monitor.unwrap_or_else(|| Monitor::lower(TRAIN_LOSS));
     let config = FitConfig {
         seed,
-        schedule: Schedule::Cosine { epochs: recipe.epochs, minimum: 0.0 },
+        schedule: recipe.schedule(),
         restore_best,
         ..FitConfig::new(recipe.epochs, recipe.rate, monitor)
     };
@@ -71,8 +86,7 @@ pub(crate) fn classify<M: TableModel>(
     let task = Task::new("class", Targets::Classes { count: table.classes, rows: table.labels.clone() });
     let validation = parts.validation.clone();
     let monitor = (!validation.is_empty()).then(|| Monitor::lower("cross_entropy"));
-    let objective =
-        TableObjective::new(table.features.clone(), table.columns, vec![task], validation, &device()?)?;
+    let objective = TableObjective::new(table.features.clone(), table.columns, vec![task], validation, &device()?)?;
     let mut learner = Supervised::new(objective.clone(), model, OptimizerConfig::adam().init(), "foundations");
     run(&mut learner, &parts.train, recipe, monitor, seed)?;
     let model = learner.into_model()?;

@@ -6,8 +6,8 @@ use super::ExplainError;
 
 /// The input that stands for "nothing there".
 ///
-/// No baseline is neutral for every model: zero is the mean of a standardised column, black in a picture, and no letter
-/// at all in a one-hot sequence. An average over rows of real data makes the fewest assumptions, at the price of as
+/// No baseline is neutral for every model: zero is the mean of a standardised column, and no symbol at all in a
+/// one-hot sequence. An average over rows of real data makes the fewest assumptions, at the price of as
 /// many evaluations.
 #[derive(Debug, Clone)]
 pub enum Baseline<const D: usize> {

@@ -38,7 +38,7 @@ impl Rescale {
     }
 
     /// A function that acts on each element alone: its derivative becomes the slope of the chord between baseline and
-    /// input (Shrikumar, Greenside and Kundaje 2017, section 3.5.1).
+    /// input (Shrikumar, Greenside and Kundaje 2017, section 3.5.2).
     ///
     /// # Panics
     /// When the leading axis is not made up of whole rows of input and baseline.

@@ -6,7 +6,7 @@ use super::ExplainError;
 
 /// A division of the elements of a row into groups, the same for all rows.
 ///
-/// The channels of a one-hot position, the dummies of one column, the pixels of a patch: taken out singly they leave
+/// The channels of a one-hot position, the dummies of one column, the positions of a patch: taken out singly they leave
 /// inputs that the model has never seen.
 ///
 /// ```

@@ -219,7 +219,7 @@ impl Design {
         // Lagrange: the solution without the constraint, moved along the answer to a vector of ones
         let ones = back_substitute(&factor, vec![1.0; n]);
         let ones_sum: f64 = ones.iter().sum();
-        let constrain = |(right, change): (Vec<f64>, &f64)| {
+        let constrain = |(right, change): (Vec<f64>, &f64)| -> Vec<f64> {
             let free = back_substitute(&factor, right);
             let step = (change - free.iter().sum::<f64>()) / ones_sum;
             free.iter().zip(&ones).map(|(value, one)| value + step * one).collect()

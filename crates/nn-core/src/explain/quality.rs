@@ -185,7 +185,7 @@ impl SensitivityMax {
     }
 }
 
-/// Sensitivity-n (Ancona et al. 2018, section 3.2): over random sets of n elements, the correlation of the sum of their
+/// Sensitivity-n (Ancona et al. 2018): over random sets of n elements, the correlation of the sum of their
 /// values with the loss of output when they are replaced by the baseline. 1 is the best.
 ///
 /// ```
@@ -211,7 +211,7 @@ pub struct SensitivityN {
 }
 
 impl Default for SensitivityN {
-    /// 100 sets, as the paper; of single elements.
+    /// 100 sets of single elements.
     fn default() -> Self {
         Self { size: 1, samples: 100, rows_per_call: ROWS_PER_CALL }
     }
@@ -292,7 +292,7 @@ pub fn rank_correlation<const D: usize>(
     a.chunks(elements).zip(b.chunks(elements)).map(|(a, b)| Ok(spearman(a, b)?)).collect()
 }
 
-/// The sanity check of Adebayo et al. 2018, section 3: an explanation that does not change when the weights are made
+/// The sanity check of Adebayo et al. 2018: an explanation that does not change when the weights are made
 /// random explains the input, not the model.
 ///
 /// `attribute(0)` explains the model as it is, `attribute(k)` one whose k layers nearest to the output, or whichever

@@ -208,11 +208,13 @@ mod tests {
     #[test]
     fn sizes_and_parameters_are_those_of_pytorch() {
         let device = Device::flex();
-        let conv: Conv2d = ConvConfig::new(3, 8, 5).with_stride(2).with_padding(2).init(&device, &mut rng(1, &[])).unwrap();
+        let conv: Conv2d =
+            ConvConfig::new(3, 8, 5).with_stride(2).with_padding(2).init(&device, &mut rng(1, &[])).unwrap();
         // torch.nn.Conv2d(3, 8, 5, 2, 2): 3·8·25 + 8 parameters, 17 → 9
         assert_eq!(conv.num_params(), 608);
         assert_eq!(conv.forward(Tensor::zeros([2, 3, 17, 17], &device)).dims(), [2, 8, 9, 9]);
-        let up: ConvTranspose3d = ConvConfig::new(4, 2, 2).with_stride(2).init_transposed(&device, &mut rng(1, &[])).unwrap();
+        let up: ConvTranspose3d =
+            ConvConfig::new(4, 2, 2).with_stride(2).init_transposed(&device, &mut rng(1, &[])).unwrap();
         assert_eq!(up.num_params(), 66);
         assert_eq!(up.forward(Tensor::zeros([1, 4, 3, 4, 5], &device)).dims(), [1, 2, 6, 8, 10]);
         // every starting value within 1/√(inputs · kernel)

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::conv::{Conv, ConvConfig, ConvTranspose};
-use super::norm::{Norm, NormConfig};
+use super::norm_kind::{Norm, NormConfig};
 use crate::config::{ConfigError, in_range};
 use crate::ops;
 
@@ -158,7 +158,7 @@ impl<const D: usize, const N: usize> UNet<D, N> {
         for (up, block) in self.up.iter().zip(&self.decoder) {
             let grown = up.forward(x); // [batch, channels / 2, axes · 2]
             let joined = match skips.pop() {
-                Some(skip) => Tensor::cat(vec![skip, grown], 1), // [batch, channels, axes · 2]
+                Some(skip) => ops::join(skip, grown), // [batch, channels, axes · 2]
                 None => grown,
             };
             x = block.forward(joined); // [batch, channels / 2, axes · 2]
@@ -181,7 +181,8 @@ mod tests {
         let solid: UNet3d = UNetConfig { base: 16, levels: 4, ..config }.init(&device, &mut rng(1, &[])).unwrap();
         // burn counts the running mean and variance of each normalised channel too
         let norms = |base: usize, levels: usize| -> usize {
-            (0..levels).map(|l| 2 * (base << l)).sum::<usize>() + (0..levels - 1).map(|l| 2 * (base << l)).sum::<usize>()
+            (0..levels).map(|l| 2 * (base << l)).sum::<usize>()
+                + (0..levels - 1).map(|l| 2 * (base << l)).sum::<usize>()
         };
         assert_eq!(flat.num_params() - 2 * norms(32, 5), FLAT);
         assert_eq!(solid.num_params() - 2 * norms(16, 4), SOLID);

@@ -150,10 +150,13 @@ impl ClassLoss {
     ) -> Tensor<1> {
         let by_count = self.gamma > 0.0;
         let (losses, weight, counted) = self.composed_each(logits, targets, view);
-        let total = if by_count { counted } else { weight }.sum();
+        let shares = if by_count { counted } else { weight };
         match reduction {
-            // Without a single label there is no loss.
-            Reduction::Mean => losses.sum() / total.clone().mask_fill(total.lower_equal_elem(0.0), 1.0),
+            Reduction::Mean => {
+                let total = shares.sum();
+                // Without a single label there is no loss.
+                losses.sum() / total.clone().mask_fill(total.lower_equal_elem(0.0), 1.0)
+            }
             Reduction::Sum => losses.sum(),
         }
     }

@@ -41,12 +41,7 @@ impl BinaryCrossEntropy {
     ///
     /// # Panics
     /// As [`BinaryCrossEntropy::forward`].
-    pub fn each<const D: usize>(
-        &self,
-        logits: Tensor<D>,
-        targets: Tensor<D>,
-        weights: Option<Tensor<D>>,
-    ) -> Tensor<D> {
+    pub fn each<const D: usize>(&self, logits: Tensor<D>, targets: Tensor<D>, weights: Option<Tensor<D>>) -> Tensor<D> {
         each(self.loss(&logits), logits, targets, weights)
     }
 
@@ -102,12 +97,7 @@ impl BinaryFocal {
     ///
     /// # Panics
     /// As [`BinaryFocal::forward`].
-    pub fn each<const D: usize>(
-        &self,
-        logits: Tensor<D>,
-        targets: Tensor<D>,
-        weights: Option<Tensor<D>>,
-    ) -> Tensor<D> {
+    pub fn each<const D: usize>(&self, logits: Tensor<D>, targets: Tensor<D>, weights: Option<Tensor<D>>) -> Tensor<D> {
         each(self.loss(), logits, targets, weights)
     }
 

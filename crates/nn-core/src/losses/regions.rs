@@ -153,12 +153,14 @@ impl Tversky {
         targets: Tensor<T, Int>,
         view: [usize; 3],
     ) -> (Tensor<2>, Tensor<1>) {
-        let groups = if self.by_sample { view[0] } else { 1 };
+        // An empty batch is one group, of nothing.
+        let by_sample = self.by_sample && view[0] > 0;
+        let groups = if by_sample { view[0] } else { 1 };
         let settings = RegionLoss {
             alpha: f64::from(self.alpha),
             beta: f64::from(self.beta),
             smooth: f64::from(self.smooth),
-            by_sample: self.by_sample,
+            by_sample,
             ignore: self.ignore,
         };
         let found = loss::of_regions(logits, targets, view, settings);

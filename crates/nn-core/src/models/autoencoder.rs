@@ -26,22 +26,20 @@
 //! # Ok::<(), nn_core::config::ConfigError>(())
 //! ```
 
-mod dense;
 mod denoising;
+mod dense;
 mod objective;
 mod penalties;
 mod rows;
 mod stacked;
 mod variational;
 
-pub use self::dense::{Autoencoder, AutoencoderConfig, Dense};
 pub use self::denoising::Corruption;
+pub use self::dense::{Autoencoder, AutoencoderConfig, Dense};
 pub use self::objective::{Reconstruct, ReconstructConfig, ReconstructionLoss};
 pub use self::penalties::{Contraction, Sparsity, jacobian_norm, jacobian_norm_estimate};
 pub use self::rows::{Rows, RowsError};
-pub use self::stacked::{
-    LayerReport, LayerTraining, StackError, StackedAutoencoder, StackedClassifier, StackedConfig,
-};
+pub use self::stacked::{LayerReport, LayerTraining, StackError, StackedAutoencoder, StackedClassifier, StackedConfig};
 pub use self::variational::{ElboObjective, Likelihood, Posterior, VariationalAutoencoder, VariationalConfig};
 
 pub(crate) use self::dense::{chain, check_widths, through};

@@ -68,7 +68,7 @@ pub struct CapsuleConfig {
     pub class_size: usize,
     /// Routing iterations r; 1 gives every class the same share of each capsule.
     pub routing: usize,
-    /// Standard deviation of the votes' starting weights (0.1 in the authors' code).
+    /// Standard deviation of the votes' starting weights, of which the paper says nothing; larger for fewer capsules.
     pub votes_sd: f64,
     /// Widths of the decoder's hidden layers; no decoder if empty.
     pub decoder: Vec<usize>,
@@ -196,7 +196,8 @@ pub struct Routed {
 /// Routing by agreement (procedure 1): each input capsule sends more of its vote where it agrees with the sum of all.
 ///
 /// `iterations` is at least 1 (0 counts as 1). The gradient flows through the votes of the last iteration only, with the
-/// couplings as constants: the earlier iterations are run on detached votes, as in the usual implementations.
+/// couplings as constants: the earlier iterations see detached votes. So do the common implementations in PyTorch and Keras;
+/// the authors' TensorFlow program differentiates through every iteration.
 ///
 /// # Shapes
 /// - votes û `[batch, out, in, size]`

@@ -7,6 +7,23 @@
 //! - [`UpDown`] fine-tunes the whole as a generative model (appendix B of the first paper);
 //! - [`Dbn::into_classifier`] makes a feed-forward network of it, to be fine-tuned on labels;
 //! - [`MultimodalDbn`] joins several stacks by one machine on top, and fills in what is missing.
+//!
+//! ```
+//! use nn_core::burn::tensor::{Device, Tensor};
+//! use nn_core::data::rng;
+//! use nn_core::models::dbn::DbnConfig;
+//!
+//! let device = Device::flex();
+//! let config = DbnConfig { visible: 6, layers: vec![4, 3], ..DbnConfig::default() };
+//! let network = config.init(&device, &mut rng(7, &[]))?;
+//! assert_eq!(network.transform(Tensor::ones([5, 6], &device)).dims(), [5, 3]);
+//!
+//! // a feed-forward network with a softmax head on top, to be fine-tuned on labels
+//! let training = device.autodiff();
+//! let classifier = network.into_classifier(2, &training, &mut rng(8, &[]))?;
+//! assert_eq!(classifier.forward(Tensor::ones([5, 6], &training)).dims(), [5, 2]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod classifier;
 mod greedy;
@@ -199,7 +216,7 @@ impl Dbn {
     pub fn sample(&self, rows: usize, steps: usize, words: usize, rng: &mut ChaCha8Rng) -> Result<Tensor<2>, RbmError> {
         let device = self.top.device();
         let [_, hidden] = self.top.weight.dims();
-        let lengths = self.config.units.lengths(&Tensor::full([rows, 1], words as f64, &device));
+        let lengths = self.config.units.lengths(&Tensor::<2>::full([rows, 1], words as f64, &device));
         let off = Tensor::<2>::zeros([rows, hidden], &device);
         let code = self.top.sample_visible(off, lengths.as_ref(), rng)?;
         let code = self.top.gibbs(code, steps, rng)?; // [rows, last but one]

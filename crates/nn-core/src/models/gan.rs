@@ -1,5 +1,5 @@
-//! A generative adversarial pair: a generator that learns to make rows, and a discriminator that learns to tell them from
-//! real ones.
+//! A generative adversarial pair: a generator that learns to make rows, and a discriminator that learns to tell them
+//! from real ones.
 //!
 //! Goodfellow et al. 2014, *Generative adversarial nets*, NIPS 27. [`GanLearner`] is the algorithm 1 of the paper with
 //! k = 1: a step on the discriminator, then one on the generator, in [`fit`](crate::train::fit).
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, in_range};
 use crate::layers::init::{Fan, Init};
-use crate::models::autoencoder::{Dense, chain, check_widths, through};
+use crate::models::autoencoder::{Dense, chain, check_widths, normal, through};
 use crate::models::mlp::Activation;
 
 /// Distribution of the latent variable, independent in each dimension.
@@ -53,8 +53,8 @@ pub enum GeneratorLoss {
     Minimax,
 }
 
-/// Sizes of the pair. The defaults are the generator of the authors' code for MNIST (`mnist.yaml` of goodfeli/adversarial),
-/// and leaky rectified units in place of the maxout units of its discriminator.
+/// Sizes of the pair. The defaults are the generator of the authors' code for MNIST (`mnist.yaml` of
+/// goodfeli/adversarial), and leaky rectified units in place of the maxout units of its discriminator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanConfig {
@@ -153,12 +153,14 @@ impl Gan {
     /// # Shapes
     /// - output `[count, latent]`
     pub fn latent(&self, count: usize, rng: &mut ChaCha8Rng) -> Tensor<2> {
-        let shape = [count, self.config.latent];
-        let init = match self.config.distribution {
-            Latent::Normal => Init::Normal(1.0),
-            Latent::Uniform => Init::Uniform(1.0),
-        };
-        Tensor::from_data(TensorData::new(init.values(&shape, Fan::dense(shape), rng), shape), &self.device())
+        let (shape, device) = ([count, self.config.latent], self.device());
+        match self.config.distribution {
+            Latent::Normal => normal(shape, rng, &device),
+            Latent::Uniform => {
+                let values = Init::Uniform(1.0).values(&shape, Fan::dense(shape), rng);
+                Tensor::from_data(TensorData::new(values, shape), &device)
+            }
+        }
     }
 
     /// The rows that the generator makes of latent values.

@@ -19,6 +19,19 @@
 //!
 //! Nothing here is differentiated: gradients are differences of statistics, so that models live on a device without
 //! autodiff.
+//!
+//! ```
+//! use nn_core::burn::tensor::{Device, Tensor};
+//! use nn_core::data::rng;
+//! use nn_core::models::rbm::RbmConfig;
+//!
+//! let device = Device::flex();
+//! let rbm = RbmConfig { visible: 6, hidden: 3, ..RbmConfig::default() }.init(&device, &mut rng(7, &[]))?;
+//! let rows = Tensor::<2>::ones([4, 6], &device);
+//! assert_eq!(rbm.transform(rows.clone()).dims(), [4, 3]);
+//! assert_eq!(rbm.free_energy(rows).dims(), [4]);
+//! # Ok::<(), nn_core::config::ConfigError>(())
+//! ```
 
 mod ais;
 #[cfg(test)]
@@ -231,7 +244,7 @@ impl Rbm {
         alone - (inputs * hidden).sum_dim(1).squeeze_dim::<1>(1)
     }
 
-    /// F(v) = −log Σ_h exp(−E(v, h)) of each row; p(v) = exp(−F(v)) / Z.
+    /// `F(v) = −log Σ_h exp(−E(v, h))` of each row; p(v) = exp(−F(v)) / Z.
     ///
     /// # Shapes
     /// - visible `[rows, visible]`; output `[rows]`

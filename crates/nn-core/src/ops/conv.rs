@@ -47,7 +47,11 @@ pub fn conv<const D: usize, const N: usize>(
     }
     let ConvOptions { stride, padding, dilation, groups } = options;
     let (input, kernel) = (x.dims(), weight.dims());
-    assert_eq!(input[1], kernel[1] * groups, "input channels of a convolution with weight {kernel:?} in {groups} groups");
+    assert_eq!(
+        input[1],
+        kernel[1] * groups,
+        "input channels of a convolution with weight {kernel:?} in {groups} groups"
+    );
     assert_eq!(kernel[0] % groups, 0, "output channels of a convolution in {groups} groups");
     let mut output = [0; N];
     for axis in 0..N {

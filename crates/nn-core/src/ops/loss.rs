@@ -64,8 +64,13 @@ impl RegionLoss {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PointLoss {
     /// Cross-entropy of the logistic function, with a weight of ones for each channel.
-    Binary { positive: Option<Vec<f32>> },
-    Focal { alpha: Option<f32>, gamma: f32 },
+    Binary {
+        positive: Option<Vec<f32>>,
+    },
+    Focal {
+        alpha: Option<f32>,
+        gamma: f32,
+    },
     Squared,
     Absolute,
     Huber(f32),

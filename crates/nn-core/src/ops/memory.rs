@@ -5,11 +5,13 @@
 //! what the operations of this module allocate goes back to a store of free buffers when it is dropped,
 //! and the next step of the same shapes finds it there.
 //!
-//! A buffer serves requests of at least half of its size, and the store keeps at most [`KEPT`] bytes.
+//! Sizes are rounded up to one of eight between a power of two and the next, so that a shape finds the buffer of the
+//! step before and no other; the store keeps at most [`KEPT`] bytes.
 //! The contents of a buffer that is handed out are whatever was there: every value is written before it
 //! is read, or [`Buffer::zeroed`] clears it.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
@@ -23,23 +25,24 @@ const KEPT: usize = 8 << 30;
 /// Below this many floats the allocator is asked directly.
 const SMALL: usize = 1 << 12;
 
-/// Free buffers, sorted by capacity.
-static STORE: Mutex<Store> = Mutex::new(Store { free: Vec::new(), bytes: 0 });
+/// Free buffers by capacity.
+static STORE: Mutex<Store> = Mutex::new(Store { free: BTreeMap::new(), bytes: 0 });
 
 struct Store {
-    free: Vec<Vec<f32>>,
+    free: BTreeMap<usize, Vec<Vec<f32>>>,
     bytes: usize,
 }
 
+/// The capacity that serves `len` floats.
+fn capacity(len: usize) -> usize {
+    let step = (len.next_power_of_two() / 16).max(1);
+    len.next_multiple_of(step)
+}
+
 impl Store {
-    /// The smallest buffer that holds `len` floats and isn't more than twice as large.
-    fn take(&mut self, len: usize) -> Option<Vec<f32>> {
-        let at = self.free.partition_point(|buffer| buffer.capacity() < len);
-        if self.free.get(at).is_none_or(|buffer| buffer.capacity() > 2 * len) {
-            return None;
-        }
-        let buffer = self.free.remove(at);
-        self.bytes -= 4 * buffer.capacity();
+    fn take(&mut self, capacity: usize) -> Option<Vec<f32>> {
+        let buffer = self.free.get_mut(&capacity)?.pop()?;
+        self.bytes -= 4 * capacity;
         Some(buffer)
     }
 
@@ -47,8 +50,7 @@ impl Store {
         let bytes = 4 * buffer.capacity();
         if self.bytes + bytes <= KEPT {
             self.bytes += bytes;
-            let at = self.free.partition_point(|other| other.capacity() < buffer.capacity());
-            self.free.insert(at, buffer);
+            self.free.entry(buffer.capacity()).or_default().push(buffer);
         }
     }
 }
@@ -64,8 +66,13 @@ impl Buffer {
         if len < SMALL {
             return Self { values: vec![0.0; len] };
         }
-        let found = STORE.lock().unwrap_or_else(PoisonError::into_inner).take(len);
-        let mut values = found.unwrap_or_else(|| vec![0.0; len]);
+        let capacity = capacity(len);
+        let found = STORE.lock().unwrap_or_else(PoisonError::into_inner).take(capacity);
+        let mut values = found.unwrap_or_else(|| {
+            let mut fresh = vec![0.0; capacity];
+            fresh.truncate(len);
+            fresh
+        });
         // Its old length is kept while it waits, so that this clears only what was never written.
         values.resize(len, 0.0);
         Self { values }
@@ -172,9 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn a_much_larger_buffer_is_left_for_others() {
-        let (small, large) = (345_671, 3_456_711);
-        drop(Buffer::any(large));
-        assert!(Buffer::any(small).values.capacity() < large);
+    fn little_is_lost_to_rounding() {
+        for len in [4096, 4097, 65_537, 1_000_003, 8_388_608] {
+            let rounded = capacity(len);
+            assert!(rounded >= len && (rounded - len) * 8 < rounded, "{len}: {rounded}");
+            assert_eq!(capacity(rounded), rounded);
+            assert!(Buffer::any(len).values.capacity() >= len);
+        }
     }
 }

@@ -106,7 +106,10 @@ impl Steps {
 
 /// Plain recurrent network, `h' = f(W x + b + U h + c)`; `cell` is [`Cell::Tanh`] or [`Cell::Relu`].
 ///
-/// Shapes and panics as of [`recurrence`], without the cell in the state.
+/// Shapes as of [`recurrence`], without the cell in the state.
+///
+/// # Panics
+/// As [`recurrence`], and for a cell with gates.
 pub fn rnn(
     cell: Cell,
     x: Tensor<3>,

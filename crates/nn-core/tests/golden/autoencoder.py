@@ -1,4 +1,4 @@
-"""Writes autoencoder.json: the split of the digits and what principal components reach on it, and two small autoencoders
+"""Writes autoencoder.json: the split of the digits, what principal components reach on it, and small autoencoders
 computed by PyTorch in double precision.
 
     python autoencoder.py ../../../../data/samples/digits.csv.gz
@@ -90,6 +90,12 @@ cases = [
     one("untied, two layers", 6, [5, 3], torch.tanh, lambda x: x, False, functional.mse_loss),
 ]
 json.dump(
-    {"train": train.tolist(), "test": test.tolist(), "eigenvalues": eigenvalues.tolist(), "bounds": bounds, "cases": cases},
+    {
+        "train": train.tolist(),
+        "test": test.tolist(),
+        "eigenvalues": eigenvalues.tolist(),
+        "bounds": bounds,
+        "cases": cases,
+    },
     open("autoencoder.json", "w"),
 )

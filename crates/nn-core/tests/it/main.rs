@@ -4,5 +4,7 @@
 
 mod metrics;
 mod parity;
+mod skip_gram;
 mod store;
 mod train;
+mod transfer;

@@ -18,7 +18,7 @@ struct Real {
     epochs: usize,
     tokens: u64,
     vocabulary: usize,
-    /// Words that occur between 36 and 80 times.
+    /// Words that occur between 57 and 108 times.
     chosen: Vec<String>,
     /// Mean overlap of two seeds of gensim.
     agreement: f64,

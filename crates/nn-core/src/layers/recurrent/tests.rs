@@ -1,3 +1,5 @@
+//! Recurrent layers against PyTorch, and what padding and batch size must not change.
+
 use super::*;
 use crate::data::rng;
 use burn::tensor::{Gradients, TensorData};

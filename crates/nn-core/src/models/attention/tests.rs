@@ -1,3 +1,5 @@
+//! Attention against PyTorch and against what each form must do exactly.
+
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};

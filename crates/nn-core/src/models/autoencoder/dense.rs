@@ -50,8 +50,8 @@ pub(crate) fn through(layers: &[Dense], activation: Activation, x: Tensor<2>) ->
     layers.iter().fold(x, |x, layer| activation.forward(layer.forward(x)))
 }
 
-/// Sizes of an autoencoder. The defaults are a layer of 500 sigmoid units on 784 inputs with tied weights, as Vincent et
-/// al. 2008 build theirs.
+/// Sizes of an autoencoder. The defaults are sigmoid units with tied weights, as in Vincent et al. 2008, where the width
+/// is searched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AutoencoderConfig {

@@ -45,8 +45,8 @@ impl Sparsity {
     }
 }
 
-/// The contractive autoencoder: `weight` times the mean over rows of ‖J‖² (Frobenius), J being the Jacobian of the code with
-/// respect to the row (Rifai et al. 2011, ICML).
+/// The contractive autoencoder: `weight` times the mean over rows of ‖J‖² (Frobenius), J being the Jacobian of the code
+/// with respect to the row (Rifai et al. 2011, ICML).
 ///
 /// With one layer of linear, sigmoid, tanh or rectified units the norm is exact ([`jacobian_norm`]), otherwise it is
 /// estimated along random directions ([`jacobian_norm_estimate`]).
@@ -90,16 +90,14 @@ impl Contraction {
     /// # Shapes
     /// - x `[batch, inputs]`; code `[batch, width of the code]`; output `[1]`
     pub fn penalty(&self, model: &Autoencoder, x: &Tensor<2>, code: Tensor<2>, rng: &mut ChaCha8Rng) -> Tensor<1> {
-        let norm = match jacobian_norm(model, code) {
-            Some(norm) => norm,
-            None => jacobian_norm_estimate(model, x, self.directions, self.step, rng),
-        };
+        let norm = jacobian_norm(model, code)
+            .unwrap_or_else(|| jacobian_norm_estimate(model, x, self.directions, self.step, rng));
         norm.mean().mul_scalar(self.weight)
     }
 }
 
-/// ‖J‖² (Frobenius) of each row from its code, Σⱼ s'(aⱼ)² Σᵢ Wᵢⱼ², where one layer makes the code
-/// and the slope of its units is a function of their value; none otherwise.
+/// ‖J‖² (Frobenius) of each row from its code, Σⱼ s'(aⱼ)² Σᵢ Wᵢⱼ², where one layer makes the code and the slope of its
+/// units is a function of their value; none otherwise.
 ///
 /// # Shapes
 /// - code `[batch, units]`; output `[batch]`
@@ -122,8 +120,8 @@ fn slope(activation: Activation, y: Tensor<2>) -> Option<Tensor<2>> {
     }
 }
 
-/// An unbiased estimate of ‖J‖² (Frobenius) of each row, up to an error of order `step`²: the mean over `directions` v ~ N(0, I) of
-/// ‖(f(x + εv) − f(x − εv)) / 2ε‖², since E‖Jv‖² = ‖J‖². Without a direction it is 0.
+/// An unbiased estimate of ‖J‖² (Frobenius) of each row, up to an error of order `step`²: the mean over `directions`
+/// v ~ N(0, I) of ‖(f(x + εv) − f(x − εv)) / 2ε‖², since E‖Jv‖² = ‖J‖². Without a direction it is 0.
 ///
 /// # Shapes
 /// - x `[batch, inputs]`; output `[batch]`
@@ -140,7 +138,8 @@ pub fn jacobian_norm_estimate(
         let v = normal([batch, columns], rng, &device).mul_scalar(step); // [batch, inputs]
         let there = model.encode(x.clone() + v.clone());
         let difference = (there - model.encode(x.clone() - v)).mul_scalar(0.5 / step); // [batch, units]
-        total = total + difference.square().sum_dim(1).reshape([batch]);
+        let norm: Tensor<1> = difference.square().sum_dim(1).reshape([batch]);
+        total = total + norm;
     }
     total.div_scalar(directions.max(1) as f64)
 }

@@ -1,9 +1,9 @@
 //! Stacked autoencoders: each layer learns to reconstruct the codes of the one below, then the encoders together become
 //! the hidden layers of a classifier.
 //!
-//! Greedy pre-training is that of Bengio et al. 2007, NIPS 19; with a [`Corruption`](super::Corruption) it is the stacked
-//! denoising autoencoder of Vincent et al. 2010, JMLR 11:3371, section 3.4: noise is put on the input of the layer that
-//! learns, never on what the layers below compute from it.
+//! Greedy pre-training is that of Bengio et al. 2007, NIPS 19; with a [`Corruption`](super::Corruption) it is the
+//! stacked denoising autoencoder of Vincent et al. 2010, JMLR 11:3371: noise is put on the input of the layer that
+//! learns, never on what the layers below compute for it.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -112,7 +112,7 @@ pub enum StackError {
         /// The layer, from 0.
         layer: usize,
         /// What went wrong.
-        error: TrainError,
+        error: Box<TrainError>,
     },
     /// A layer's reconstructions or codes could not be computed.
     #[error("layer {}: {error}", .layer + 1)]
@@ -172,8 +172,8 @@ impl StackedConfig {
         }
     }
 
-    /// Trains the layers one after the other, each on the codes of the one below. Comes back with the stack, on `device`
-    /// with autodiff and ready to be trained further, and a report on each layer.
+    /// Trains the layers one after the other, each on the codes of the one below. Comes back with the stack, on
+    /// `device` with autodiff and ready to be trained further, and a report on each layer.
     ///
     /// With `folder`, each layer keeps its checkpoints in a folder of its own below it, and a call that finds some goes
     /// on from there; give it the same rows, settings and generator then. `observer` is told of the runs of all layers.
@@ -206,7 +206,7 @@ impl StackedConfig {
             let checkpoints = folder.map(|folder| Checkpoints::new(folder.join(format!("layer-{}", layer + 1))));
             let resume = checkpoints.is_some();
             let outcome = fit(&mut learner, &sampler, &self.fit(layer), checkpoints.as_ref(), resume, observer, stop)
-                .map_err(|error| StackError::Train { layer, error })?;
+                .map_err(|error| StackError::Train { layer, error: Box::new(error) })?;
             if outcome.stopped == StopReason::Interrupted {
                 return Err(StackError::Interrupted { layer });
             }
@@ -290,7 +290,7 @@ impl StackedAutoencoder {
 #[derive(Module, Debug)]
 pub struct StackedClassifier {
     hidden: Vec<Dense>,
-    head: Dense,
+    pub(super) head: Dense,
     #[module(skip)]
     activation: Activation,
 }

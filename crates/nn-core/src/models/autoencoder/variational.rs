@@ -1,4 +1,4 @@
-//! The variational autoencoder: a latent variable model of rows, learnt with an encoder that approximates its posterior.
+//! The variational autoencoder: a latent variable model of rows, with an encoder that approximates its posterior.
 //!
 //! Kingma & Welling 2014, *Auto-encoding variational Bayes*, ICLR: encoder and decoder of appendix C, the objective of
 //! equation 10, whose divergence is in closed form (appendix B). Its factor β is that of Higgins et al. 2017, ICLR. The
@@ -136,8 +136,8 @@ impl Posterior {
     /// - output `[batch]`
     pub fn divergence(&self) -> Tensor<1> {
         let batch = self.mean.dims()[0];
-        let terms =
-            self.log_variance.clone().add_scalar(1.0) - self.mean.clone().square() - self.log_variance.clone().exp(); // [batch, latent]
+        let (mean, log_variance) = (self.mean.clone(), self.log_variance.clone());
+        let terms = log_variance.clone().add_scalar(1.0) - mean.square() - log_variance.exp(); // [batch, latent]
         terms.sum_dim(1).mul_scalar(-0.5).reshape([batch])
     }
 }
@@ -214,8 +214,8 @@ impl VariationalAutoencoder {
         sums.reshape([batch])
     }
 
-    /// ln p(x|z) − β KL(q‖N(0, I)) of each row at z = μ + σ ε, in nats: with β = 1 an unbiased estimate of a lower bound
-    /// of ln p(x) (equation 7).
+    /// ln p(x|z) − β KL(q‖N(0, I)) of each row at z = μ + σ ε, in nats: with β = 1 an unbiased estimate of a lower
+    /// bound of ln p(x) (equation 7).
     ///
     /// # Shapes
     /// - x `[batch, inputs]`, noise `[batch, latent]` from N(0, 1); output `[batch]`

@@ -1,3 +1,5 @@
+//! Capsules: the published number of parameters, closed forms, a PyTorch twin.
+
 use std::sync::atomic::AtomicBool;
 
 use super::*;

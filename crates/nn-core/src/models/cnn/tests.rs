@@ -1,3 +1,5 @@
+//! The convolutional classifier: sizes, and what it must be able to learn.
+
 use super::*;
 use crate::data::{InOrder, rng};
 use crate::optim::OptimizerConfig;

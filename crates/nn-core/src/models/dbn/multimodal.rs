@@ -112,7 +112,7 @@ impl MultimodalDbn {
         let inputs: Vec<Option<Tensor<2>>> = inputs.into_iter().map(Some).collect();
         self.rows(&inputs)?;
         let codes = self.modalities.iter().zip(inputs).filter_map(|(stack, input)| input.map(|input| stack.up(input)));
-        Ok(self.joint.transform(Tensor::cat(codes.collect(), 1)))
+        Ok(self.joint.transform(Tensor::<2>::cat(codes.collect(), 1)))
     }
 
     /// Fills in the modalities that are `None`: the codes of the others stay as they are while the machine on top runs
@@ -139,9 +139,9 @@ impl MultimodalDbn {
         // Codes that are not known begin half on: at the mean of a unit of which nothing is known.
         let codes = self.modalities.iter().zip(&inputs).zip(&widths).map(|((stack, input), &width)| match input {
             Some(input) => stack.up(input.clone()),
-            None => Tensor::full([rows, width], 0.5, &device),
+            None => Tensor::<2>::full([rows, width], 0.5, &device),
         });
-        let mut visible = Tensor::cat(codes.collect(), 1); // [rows, all codes]
+        let mut visible = Tensor::<2>::cat(codes.collect(), 1); // [rows, all codes]
         let open = open_columns(&inputs, &widths, &device); // [1, all codes]
         let held = visible.clone() * (-open.clone() + 1.0);
         let mut sums: Vec<Option<Tensor<2>>> = vec![None; inputs.len()];
@@ -206,7 +206,8 @@ fn open_columns(inputs: &[Option<Tensor<2>>], widths: &[usize], device: &Device)
 }
 
 /// Learns the stack of each modality layer by layer, and then the machine on top on their codes, on the device of the
-/// data and without autodiff. Rows of all modalities belong together; `validation` is only measured and may have no rows.
+/// data and without autodiff. Rows of all modalities belong together; `validation` is only measured and may have no
+/// rows.
 ///
 /// # Shapes
 /// - data, validation: for each modality `[rows, visible]`
@@ -238,14 +239,14 @@ pub fn pretrain_multimodal(
     for (number, modality) in config.modalities.iter().enumerate() {
         let prefix = format!("modality-{number}-");
         let parts = [&data[number], &validation[number]];
-        modalities.push(Stack::of(&machines(modality, greedy, (&prefix, number as u64), parts, session)?));
+        modalities.push(Stack::of(&machines(modality, greedy, (prefix.as_str(), number as u64), parts, session)?));
     }
     let codes = |part: &[Tensor<2>]| {
         let each = modalities.iter().zip(part).zip(config.widths());
         let code = |((stack, matrix), width): ((&Stack, &Tensor<2>), usize)| {
             of_rows(matrix.clone().inner(), width, |rows| stack.up(rows))
         };
-        Tensor::cat(each.map(code).collect(), 1) // [rows, all codes]
+        Tensor::<2>::cat(each.map(code).collect(), 1) // [rows, all codes]
     };
     let (codes, validation_codes) = (codes(data), codes(validation));
     let place = Place { name: "joint".to_owned(), stream: [data.len() as u64, 0], inner: true };

@@ -259,9 +259,9 @@ fn digits_are_told_apart_by_a_fine_tuned_network() {
     let settings = GreedyConfig { epochs: 10, batch_size: 20, ..GreedyConfig::default() };
     let dbn = greedy(&config, &settings, &digits.images(&digits.train));
     let test = digits.images(&digits.test);
-    // two machines of numpy reconstruct the training part with an error of 0.012
+    // numpy, two seeds, through both machines: 0.024
     let error = values((dbn.reconstruct(test.clone()) - test.clone()).square().mean())[0];
-    assert!(error < 0.02, "reconstruction error {error}");
+    assert!(error < 0.035, "reconstruction error {error}");
 
     let device = Device::flex().autodiff();
     let features = values(dbn.transform(test.clone()));

@@ -167,8 +167,8 @@ fn ascend<const D: usize>(param: &mut Param<Tensor<D>>, gradient: Tensor<D>, rat
     *param = param.clone().map(|value| value + gradient.mul_scalar(rate));
 }
 
-/// Fine-tunes a [`Dbn`] on the rows of a matrix that is held in memory. There is no momentum, as in the appendix, and so
-/// nothing is remembered between steps but the model.
+/// Fine-tunes a [`Dbn`] on the rows of a matrix that is held in memory. There is no momentum, as in the appendix, and
+/// so nothing is remembered between steps but the model.
 ///
 /// The loss of a step, and `reconstruction_mse` of the validation, are squared errors of reconstructions; they are
 /// watched, not minimised.
@@ -180,8 +180,8 @@ pub struct UpDown {
 }
 
 impl UpDown {
-    /// A learner that starts from `dbn`, most often one that [`pretrain`](super::pretrain) made. `validation` may have no
-    /// rows; then nothing is measured.
+    /// A learner that starts from `dbn`, most often one that [`pretrain`](super::pretrain) made. `validation` may have
+    /// no rows; then nothing is measured.
     ///
     /// # Shapes
     /// - data, validation: `[rows, visible]`

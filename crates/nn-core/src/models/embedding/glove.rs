@@ -4,7 +4,6 @@
 //! square of blocks by row and column; blocks on a diagonal share no row and no column, so that they are
 //! worked on at the same time, and the result does not depend on the number of threads (Gemulla et al. 2011).
 // Vector instructions reach only what is compiled into the one function that was made for them.
-#![allow(clippy::inline_always)]
 
 use pulp::{Arch, Simd, WithSimd};
 use rand::seq::SliceRandom;

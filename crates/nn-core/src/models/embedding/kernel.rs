@@ -6,7 +6,6 @@
 //! Negatives are drawn one pair ahead, so that their rows are in the cache when their turn comes: this
 //! halves the time with tables larger than the cache.
 // Vector instructions reach only what is compiled into the one function that was made for them.
-#![allow(clippy::inline_always)]
 
 use std::ops::{DerefMut, Range};
 

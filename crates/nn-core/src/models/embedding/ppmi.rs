@@ -7,7 +7,7 @@ use super::{Cooccurrence, Corpus, Decay, EmbeddingError, SparseMatrix, Vectors, 
 use crate::config::{ConfigError, in_range};
 
 /// The positive pointwise mutual information of codes and their neighbours, shifted and smoothed:
-/// max(0, ln (P(w, c) / (P(w) · P_α(c))) − ln k), with P_α(c) proportional to #(c)^α. Only entries above 0 are
+/// max(0, ln (P(w, c) / (P(w) · `P_α(c)`)) − ln k), with `P_α(c)` proportional to #(c)^α. Only entries above 0 are
 /// stored.
 ///
 /// `negatives` is k, at least 1: negative sampling with k negatives factorises the matrix shifted by ln k (Levy

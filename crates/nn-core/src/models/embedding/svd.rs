@@ -243,7 +243,7 @@ mod tests {
     fn unevenness(a: &[f64], width: usize) -> f64 {
         let product = gram(a, width);
         let unit = |i, j| f64::from(u8::from(i == j));
-        (0..width).flat_map(|i| (i..width).map(move |j| (i, j))).fold(0.0, |worst, (i, j)| {
+        (0..width).flat_map(|i| (i..width).map(move |j| (i, j))).fold(0.0_f64, |worst, (i, j)| {
             let distance: f64 = product[i * width + j] - unit(i, j);
             worst.max(distance.abs())
         })

@@ -73,6 +73,9 @@ impl Vectors {
             }
             let mut fields = text.split(' ');
             let name = fields.next().unwrap_or_default().to_owned();
+            if name.is_empty() {
+                return Err(wrong(line, "the row begins with a space where its name should be".to_owned()));
+            }
             let before = values.len();
             for field in fields {
                 let value = field.parse::<f32>().ok().filter(|value| value.is_finite());
@@ -147,6 +150,7 @@ mod tests {
             ("1 1\na 1\nb 2\n", "line 3: a row more than the 1 that the first line promises"),
             ("1 1\na x\n", "line 2: \"x\" of \"a\" is not a finite number"),
             ("1 1\na inf\n", "line 2: \"inf\" of \"a\" is not a finite number"),
+            ("1 1\n 1\n", "line 2: the row begins with a space where its name should be"),
             ("2 1\na 1\na 2\n", "line 3: \"a\" has a row already"),
             ("99999999999 99999999999\na 1\n", "line 2: \"a\" has 1 values where there must be 99999999999"),
         ] {

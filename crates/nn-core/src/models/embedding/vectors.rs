@@ -156,17 +156,17 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-fn order(a: &Neighbour, b: &Neighbour) -> Ordering {
+fn order(a: Neighbour, b: Neighbour) -> Ordering {
     b.cosine.total_cmp(&a.cosine).then(a.code.cmp(&b.code))
 }
 
 /// The `k` first in their order.
 fn best(mut all: Vec<Neighbour>, k: usize) -> Vec<Neighbour> {
     if k < all.len() {
-        all.select_nth_unstable_by(k, order);
+        all.select_nth_unstable_by(k, |a, b| order(*a, *b));
         all.truncate(k);
     }
-    all.sort_unstable_by(order);
+    all.sort_unstable_by(|a, b| order(*a, *b));
     all
 }
 

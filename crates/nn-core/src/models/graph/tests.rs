@@ -1,3 +1,5 @@
+//! Graph layers against hand-made values and a PyTorch twin.
+
 use std::sync::atomic::AtomicBool;
 
 use super::vgae::link_loss;

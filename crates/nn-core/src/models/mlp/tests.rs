@@ -1,3 +1,5 @@
+//! The perceptron against PyTorch, closed forms and scikit-learn's digits.
+
 use std::io::Read as _;
 use std::sync::atomic::AtomicBool;
 

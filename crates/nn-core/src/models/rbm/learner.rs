@@ -170,8 +170,8 @@ fn with<const D: usize>(param: &Param<Tensor<D>>, value: Tensor<D>) -> Param<Ten
 /// Trains an [`Rbm`] on the rows of a matrix that is held in memory.
 ///
 /// The loss of a step is the mean squared error of the mean-field reconstruction; it is watched, not minimised (the
-/// guide, section 5). Validation gives `reconstruction_mse` and, for Bernoulli units, `pseudo_likelihood`, the mean over
-/// rows of [`Rbm::pseudo_likelihood`] with flips that are the same at each validation.
+/// guide, section 5). Validation gives `reconstruction_mse` and, for Bernoulli units, `pseudo_likelihood`, the mean
+/// over rows of [`Rbm::pseudo_likelihood`] with flips that are the same at each validation.
 pub struct RbmLearner {
     rbm: Rbm,
     memory: Memory,
@@ -281,12 +281,11 @@ impl Learner for RbmLearner {
         let mean = rbm.visible_mean(hidden.clone(), lengths.as_ref()); // [batch, visible]
         let loss = scalar("loss", (mean - data.clone()).square().mean())?;
 
-        let (begin, begin_lengths, sample_visible) = match &self.memory.chains {
-            Some(chains) => (chains.val(), self.chain_lengths.as_ref(), true),
-            None => {
-                let sampled = matches!(self.learning.negative, Negative::Contrastive { sample_visible: true, .. });
-                (bernoulli(hidden.clone(), &mut rng), lengths.as_ref(), sampled)
-            }
+        let (begin, begin_lengths, sample_visible) = if let Some(chains) = &self.memory.chains {
+            (chains.val(), self.chain_lengths.as_ref(), true)
+        } else {
+            let sampled = matches!(self.learning.negative, Negative::Contrastive { sample_visible: true, .. });
+            (bernoulli(hidden.clone(), &mut rng), lengths.as_ref(), sampled)
         };
         let steps = self.learning.negative.steps();
         let fantasy = alternate(rbm, begin, begin_lengths, steps, sample_visible, &mut rng)?;

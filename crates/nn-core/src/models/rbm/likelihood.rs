@@ -29,8 +29,8 @@ impl Rbm {
         Ok(log_sigmoid(rise).mul_scalar(units as f64))
     }
 
-    /// Σ_i log p(v_i | all other visible units) of each row (Besag 1975). A unit between zero and one counts as flipped
-    /// when it becomes 1 − v, as in scikit-learn.
+    /// `Σ_i log p(v_i | all other visible units)` of each row (Besag 1975). A unit between zero and one counts as
+    /// flipped when it becomes 1 − v, as in scikit-learn.
     ///
     /// # Shapes
     /// - visible `[rows, visible]`; output `[rows]`

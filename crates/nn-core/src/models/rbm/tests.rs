@@ -103,7 +103,7 @@ impl Exact {
         alone - together - self.words(v) * dot(&self.hidden_bias, h)
     }
 
-    /// −log Σ_h exp(−E), term by term.
+    /// `−log Σ_h exp(−E)`, term by term.
     fn free_energy(&self, v: &[f64]) -> f64 {
         let terms: Vec<f64> = states(self.hidden_bias.len()).iter().map(|h| -self.energy(v, h)).collect();
         -log_sum_exp(&terms)

@@ -107,7 +107,9 @@ impl VisibleUnits {
         let bias = |value: f64| value as f32;
         match self {
             // Half an observation of each kind more than there are.
-            Self::Bernoulli => sums.map(|sum| bias(((sum + 0.5) / (rows - sum + 0.5)).ln())).collect(),
+            Self::Bernoulli => {
+                sums.map(|sum| bias(((sum.max(0.0) + 0.5) / ((rows - sum).max(0.0) + 0.5)).ln())).collect()
+            }
             Self::Gaussian => sums.map(|sum| bias(sum / rows)).collect(),
             Self::ReplicatedSoftmax => {
                 let all: f64 = sums.clone().map(|sum| sum + 0.5).sum();
@@ -120,7 +122,8 @@ impl VisibleUnits {
 /// Total inputs of hidden units.
 ///
 /// # Shapes
-/// - visible `[rows, visible]`, weight `[visible, hidden]`, bias `[hidden]`, lengths `[rows, 1]`; output `[rows, hidden]`
+/// - visible `[rows, visible]`, weight `[visible, hidden]`, bias `[hidden]`, lengths `[rows, 1]`
+/// - output `[rows, hidden]`
 pub(in crate::models) fn hidden_inputs(
     visible: Tensor<2>,
     weight: Tensor<2>,

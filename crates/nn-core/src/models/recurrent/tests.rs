@@ -1,3 +1,5 @@
+//! Sequence models: sizes, padding, and the adding problem.
+
 use std::sync::atomic::AtomicBool;
 
 use super::*;

@@ -98,8 +98,7 @@ pub(super) fn weight_gradient(x: &[f32], grad: &[f32], g: &Geometry) -> Buffer {
         let at: Vec<usize> = (0..g.inputs)
             .flat_map(|c| taps.iter().map(move |tap| (group * g.inputs + c) * planes.channel() + tap.offset))
             .collect();
-        let accumulation =
-            Accumulation { x: &x, at: &at, rows: &rows, pitch, columns: g.outputs, segments: &segments };
+        let accumulation = Accumulation { x: &x, at: &at, rows: &rows, pitch, columns: g.outputs, segments: &segments };
         accumulation.run(&mut out[group * per_group..(group + 1) * per_group]);
     }
     out

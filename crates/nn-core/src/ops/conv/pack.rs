@@ -164,10 +164,12 @@ pub(super) fn weights(
     let mut values = Buffer::any(end);
     // all blocks but the last are of one size
     values.par_chunks_mut((full * per_row).max(1)).zip(&blocks).for_each(|(values, block)| {
-        for (at, out) in values.chunks_exact_mut(block.size).enumerate() {
-            let (channel, tap) = (at / taps.len(), &taps[at % taps.len()]);
-            for (m, out) in out.iter_mut().enumerate() {
-                *out = if m < block.used { weight(block.first + m, channel, tap.index) } else { 0.0 };
+        let mut out = values.chunks_exact_mut(block.size);
+        for channel in 0..channels {
+            for (tap, out) in taps.iter().zip(&mut out) {
+                let (used, others) = out.split_at_mut(block.used);
+                used.iter_mut().enumerate().for_each(|(m, out)| *out = weight(block.first + m, channel, tap.index));
+                others.fill(0.0);
             }
         }
     });

@@ -123,12 +123,7 @@ fn spans(block: Axes, planes: Axes, lanes: usize) -> Vec<Span> {
         for tile in 0..tiles {
             let here = vectors * (tile + 1) / tiles - at;
             let from = at * lanes;
-            spans.push(Span {
-                start: start + from,
-                length: (here * lanes).min(length - from),
-                vectors: here,
-                depth,
-            });
+            spans.push(Span { start: start + from, length: (here * lanes).min(length - from), vectors: here, depth });
             at += here;
         }
     }
@@ -149,10 +144,15 @@ impl Correlation<'_> {
     pub(super) fn run(&self, out: &mut [f32]) {
         let blocks = &self.weights.blocks;
         let rows: usize = blocks.iter().map(|block| block.used).sum();
-        assert!(self.rows.1 + rows <= self.rows.0 && out.len() == self.batch * self.rows.0 * volume(self.placement.axes));
+        assert!(
+            self.rows.1 + rows <= self.rows.0 && out.len() == self.batch * self.rows.0 * volume(self.placement.axes)
+        );
         for axis in 0..3 {
             let Placement { block, first, step, axes } = self.placement;
-            assert!(block[axis] == 0 || first[axis] + (block[axis] - 1) * step[axis] < axes[axis], "block in its plane");
+            assert!(
+                block[axis] == 0 || first[axis] + (block[axis] - 1) * step[axis] < axes[axis],
+                "block in its plane"
+            );
         }
         let spans = spans(self.placement.block, self.planes, lanes());
         let reach = self.offsets.iter().max().copied().unwrap_or(0);
@@ -273,7 +273,7 @@ impl Accumulation<'_> {
     pub(super) fn run(&self, out: &mut [f32]) {
         let (lanes, full) = (lanes(), full_rows());
         let wide = self.pitch / lanes;
-        assert!(self.columns <= self.pitch && self.pitch % lanes == 0 && out.len() == self.columns * self.at.len());
+        assert!(self.columns <= self.pitch && self.pitch.is_multiple_of(lanes) && out.len() == self.columns * self.at.len());
         let furthest = self.at.iter().max().copied().unwrap_or(0);
         for &(from, row, count) in self.segments {
             assert!(from + furthest + count <= self.x.len() && (row + count) * self.pitch <= self.rows.len());
@@ -300,16 +300,25 @@ impl Accumulation<'_> {
         for part in others.chunks_exact(size) {
             total.par_iter_mut().zip(part).for_each(|(t, p)| *t += p);
         }
-        for (c, &(first, vectors)) in columns.iter().enumerate() {
-            for (b, block) in blocks.iter().enumerate() {
-                let tile = &total[(c * groups * per_group + b) * slot..];
-                for m in 0..block.used {
-                    for v in 0..(vectors * lanes).min(self.columns - first * lanes) {
-                        out[(first * lanes + v) * self.at.len() + block.first + m] = tile[m * vectors * lanes + v];
+        let mut rest = out;
+        let mut parts = Vec::with_capacity(columns.len());
+        for &(first, vectors) in &columns {
+            let width = (vectors * lanes).min(self.columns - first * lanes);
+            let (part, behind) = rest.split_at_mut(width * self.at.len());
+            parts.push(part);
+            rest = behind;
+        }
+        parts.into_par_iter().zip(&columns).enumerate().for_each(|(c, (out, &(_, vectors)))| {
+            let tiles = &total[c * groups * per_group * slot..];
+            out.par_chunks_exact_mut(self.at.len()).enumerate().for_each(|(v, out)| {
+                for (block, tile) in blocks.iter().zip(tiles.chunks_exact(slot)) {
+                    let out = &mut out[block.first..block.first + block.used];
+                    for (out, sum) in out.iter_mut().zip(tile[v..].iter().step_by(vectors * lanes)) {
+                        *out = *sum;
                     }
                 }
-            }
-        }
+            });
+        });
     }
 }
 

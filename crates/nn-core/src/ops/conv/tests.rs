@@ -54,9 +54,11 @@ fn ends([length, kernel, stride, padding, dilation]: [usize; 5]) -> bool {
 
 /// Sizes of one axis: length, kernel, stride, padding, dilation; the kernel always fits.
 fn axis(longest: usize) -> impl Strategy<Value = [usize; 5]> {
-    (1..=longest, 1_usize..5, 1_usize..4, 0_usize..3, 1_usize..3).prop_map(|(length, kernel, stride, padding, dilation)| {
-        [length.max((kernel - 1) * dilation + 1), kernel, stride, padding, dilation]
-    })
+    (1..=longest, 1_usize..5, 1_usize..4, 0_usize..3, 1_usize..3).prop_map(
+        |(length, kernel, stride, padding, dilation)| {
+            [length.max((kernel - 1) * dilation + 1), kernel, stride, padding, dilation]
+        },
+    )
 }
 
 proptest! {

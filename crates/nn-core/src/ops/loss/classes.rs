@@ -148,7 +148,6 @@ pub(super) struct Exponentials {
 }
 
 /// Replaces the logits of a block by their exponentials, shifted so that the largest is one.
-#[allow(clippy::inline_always)]
 #[inline(always)]
 pub(super) fn exponentials(block: &mut [Lanes], class: &[usize; LANES], weights: Option<&[f32]>) -> Exponentials {
     let mut top = block[0];

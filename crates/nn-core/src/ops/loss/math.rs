@@ -3,7 +3,6 @@
 //! Those of the standard library are calls, which keep a loop from being vectorised. These are the classic
 //! reductions and polynomials (Moshier's Cephes; the series of the inverse hyperbolic tangent), each within
 //! three units in the last place. NaN stays NaN.
-#![allow(clippy::inline_always)]
 
 use std::f32::consts::{LN_2, LOG2_E};
 

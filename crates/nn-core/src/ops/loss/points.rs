@@ -32,7 +32,6 @@ struct Absolute;
 #[derive(Clone, Copy)]
 struct Huber(f32);
 
-#[allow(clippy::inline_always)]
 impl Pointwise for Binary {
     // Written for each sign of x apart, so that nothing large cancels.
     #[inline(always)]
@@ -46,7 +45,6 @@ impl Pointwise for Binary {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Pointwise for BinaryFocal {
     #[inline(always)]
     fn at(self, x: f32, t: f32, positive: f32) -> (f32, f32) {
@@ -61,7 +59,6 @@ impl Pointwise for BinaryFocal {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Pointwise for Squared {
     #[inline(always)]
     fn at(self, x: f32, t: f32, _: f32) -> (f32, f32) {
@@ -69,7 +66,6 @@ impl Pointwise for Squared {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Pointwise for Absolute {
     #[inline(always)]
     fn at(self, x: f32, t: f32, _: f32) -> (f32, f32) {
@@ -80,7 +76,6 @@ impl Pointwise for Absolute {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Pointwise for Huber {
     #[inline(always)]
     fn at(self, x: f32, t: f32, _: f32) -> (f32, f32) {
@@ -167,7 +162,8 @@ fn run<P: Pointwise>(
         .zip(each)
         .enumerate()
         .map(|(k, (values, mut each))| {
-            let (mut losses, mut weight, mut of_ones) = (vec![0.0_f32; BLOCK], vec![1.0_f32; BLOCK], vec![1.0_f32; BLOCK]);
+            let (mut losses, mut weight, mut of_ones) =
+                (vec![0.0_f32; BLOCK], vec![1.0_f32; BLOCK], vec![1.0_f32; BLOCK]);
             let mut total = 0.0;
             for (b, block) in values.chunks_mut(BLOCK).enumerate() {
                 let (start, length) = (k * PART + b * BLOCK, block.len());

@@ -52,7 +52,6 @@ pub(in crate::ops) struct Rectifier;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::ops) struct LeakyRectifier(pub(in crate::ops) f32);
 
-#[allow(clippy::inline_always)]
 impl Act for Identity {
     #[inline(always)]
     fn value(self, z: f32) -> f32 {
@@ -65,7 +64,6 @@ impl Act for Identity {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Act for Rectifier {
     // Unlike `f32::max` it lets NaN through, so that a broken weight reaches the loss check.
     #[inline(always)]
@@ -79,7 +77,6 @@ impl Act for Rectifier {
     }
 }
 
-#[allow(clippy::inline_always)]
 impl Act for LeakyRectifier {
     #[inline(always)]
     fn value(self, z: f32) -> f32 {

@@ -13,12 +13,14 @@ pub(super) fn moments(x: &[f32], columns: usize) -> Vec<Moments> {
     join_columns(parts, columns, Moments::merge)
 }
 
-/// The mean of each column first, then the squares about it while the rows are in the cache.
+/// The mean of each column first, from differences to the first row, then the squares about it while the rows
+/// are in the cache.
 fn task_moments(x: &[f32], columns: usize) -> Vec<Moments> {
     let rows = x.len() / columns;
+    let origin = &x[..columns];
     let mut centres = vec![0.0; columns];
-    add_rows(x, &mut centres);
-    centres.iter_mut().for_each(|centre| *centre /= rows as f32);
+    add_rows(x, origin, &mut centres);
+    centres.iter_mut().zip(origin).for_each(|(centre, origin)| *centre = origin + *centre / rows as f32);
     let (mut first, mut second) = (vec![0.0; columns], vec![0.0; columns]);
     add_differences(x, &centres, &mut first, &mut second);
     let sums = first.into_iter().zip(second);
@@ -27,10 +29,10 @@ fn task_moments(x: &[f32], columns: usize) -> Vec<Moments> {
 }
 
 vectorised! {
-    fn add_rows['a]['a](x: &'a [f32], sums: &'a mut [f32]) -> () {
-        for row in x.chunks_exact(sums.len()) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value;
+    fn add_rows['a]['a](x: &'a [f32], origin: &'a [f32], sums: &'a mut [f32]) -> () {
+        for row in x.chunks_exact(origin.len()) {
+            for ((sum, value), origin) in sums.iter_mut().zip(row).zip(origin) {
+                *sum += value - origin;
             }
         }
     }

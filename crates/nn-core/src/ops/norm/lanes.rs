@@ -27,7 +27,7 @@ macro_rules! vectorised {
         $vis:vis fn $name:ident[$($declared:tt)*][$($used:tt)*]($($arg:ident: $kind:ty),* $(,)?) -> $out:ty $body:block
     ) => {
         $(#[$meta])*
-        #[allow(clippy::inline_always, clippy::needless_lifetimes, clippy::too_many_arguments, clippy::unused_unit)]
+        #[allow(clippy::needless_lifetimes, clippy::too_many_arguments, clippy::unused_unit)]
         $vis fn $name<$($declared)*>($($arg: $kind),*) -> $out {
             struct Kernel<$($declared)*> {
                 $($arg: $kind),*
@@ -44,7 +44,7 @@ macro_rules! vectorised {
                 }
             }
 
-            pulp::Arch::new().dispatch(Kernel { $($arg),* })
+            pulp::Arch::new().dispatch(Kernel::<$($used)*> { $($arg),* })
         }
     };
 }
@@ -159,20 +159,22 @@ impl Moments {
 }
 
 vectorised! {
-    /// Moments of a run that fits into the cache. Its mean is found first; the squares are taken about it,
-    /// so nothing cancels however far the values lie from zero.
+    /// Moments of a run that is not empty and fits into the cache. Its mean is found first, from differences
+    /// to one of the values; the squares are taken about it. So nothing cancels however far the values lie
+    /// from zero.
     fn block_moments['a]['a](x: &'a [f32]) -> Moments {
         let (chunks, rest) = x.as_chunks::<LANES>();
+        let origin = x[0];
         let mut sums = [0.0_f32; LANES];
         for chunk in chunks {
             for (sum, value) in sums.iter_mut().zip(chunk) {
-                *sum += value;
+                *sum += value - origin;
             }
         }
         for (sum, value) in sums.iter_mut().zip(rest) {
-            *sum += value;
+            *sum += value - origin;
         }
-        let centre = (wide(&sums) / x.len() as f64) as f32;
+        let centre = origin + (wide(&sums) / x.len() as f64) as f32;
         let (mut first, mut second) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         for chunk in chunks {
             for ((one, two), value) in first.iter_mut().zip(&mut second).zip(chunk) {

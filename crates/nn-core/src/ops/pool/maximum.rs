@@ -113,7 +113,6 @@ vectorised! {
     }
 }
 
-#[allow(clippy::inline_always)]
 #[inline(always)]
 fn take_larger<'a>(x: impl Iterator<Item = &'a f32>, out: &mut [f32], best: &mut [u32], from: usize, stride: usize) {
     for (j, ((out, best), &value)) in out.iter_mut().zip(best).zip(x).enumerate() {

@@ -1,5 +1,4 @@
 //! What one step of each recurrent network computes for one row, forward and backward.
-#![allow(clippy::inline_always)]
 
 use pulp::Simd;
 

@@ -2,7 +2,7 @@
 //!
 //! pulp picks AVX-512, AVX2 or portable code at run time. A function that handles vectors is compiled with the
 //! instructions of its caller only when it is inlined there, so all of them are.
-#![allow(unsafe_code, clippy::inline_always)]
+#![allow(unsafe_code)]
 
 use pulp::{Simd, WithSimd};
 

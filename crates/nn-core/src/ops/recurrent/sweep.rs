@@ -3,7 +3,7 @@
 //! Rows of the batch meet only in the weights. They are divided into chunks of a fixed size, and a chunk goes through all
 //! of its steps on one thread; what sums over chunks is added in their order. So no result depends on the number of
 //! threads, and nothing that belongs to one row depends on the others.
-#![allow(unsafe_code, clippy::inline_always)]
+#![allow(unsafe_code)]
 
 use std::ops::Range;
 

@@ -57,7 +57,7 @@ fn trained(layers: &[usize], data: &[Vec<Vec<f64>>; 2]) -> MultimodalDbn {
     let settings = GreedyConfig { batch_size: 20, seed: 2, ..GreedyConfig::default() };
     let (mut observer, stop) = ((), AtomicBool::new(false));
     let mut session = Session { folder: None, observer: &mut observer, stop: &stop };
-    let none = WIDTHS.map(|width| Tensor::zeros([0, width], &Device::flex()));
+    let none = WIDTHS.map(|width| Tensor::<2>::zeros([0, width], &Device::flex()));
     let data = [matrix(&data[0]), matrix(&data[1])];
     pretrain_multimodal(&config, &settings, &data, &none, &mut session).unwrap()
 }
@@ -89,7 +89,7 @@ fn a_missing_modality_is_filled_in_from_the_other() {
 #[test]
 fn what_does_not_belong_together_is_refused() {
     let model = trained(&[3], &generated(20, 2));
-    let mut complete = |inputs| model.complete(inputs, &Completion::default(), &mut rng(1, &[])).unwrap_err();
+    let complete = |inputs| model.complete(inputs, &Completion::default(), &mut rng(1, &[])).unwrap_err();
     let zeros = |rows: usize, columns: usize| Some(Tensor::<2>::zeros([rows, columns], &Device::flex()));
     assert!(matches!(complete(vec![None, None]), DbnError::NothingKnown));
     assert!(matches!(complete(vec![zeros(2, 12)]), DbnError::Modalities { found: 1, expected: 2 }));

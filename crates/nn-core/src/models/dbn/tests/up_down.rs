@@ -56,7 +56,7 @@ fn passes_agree_with_their_expectation() {
     let dbn = small();
     let exact = Exact::of(&dbn);
     let rows = [vec![1.0, 0.0, 1.0, 1.0], vec![0.0, 1.0, 0.0, 0.0]];
-    let mut sums = vec![0.0; 15 + 16 + 8 + 3];
+    let mut sums = [0.0; 15 + 16 + 8 + 3];
     for row in &rows {
         let parts = expected(&exact, row, 2).concat();
         sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += 0.5 * part);

@@ -1,3 +1,5 @@
+//! The update against its gradient and a plain loop in double precision, and whole fits.
+
 use super::*;
 use crate::models::embedding::SparseMatrix;
 use rand::RngExt;

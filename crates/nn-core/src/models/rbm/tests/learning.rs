@@ -32,14 +32,14 @@ fn momentum_and_weight_decay_follow_their_formulae() {
     let data = matrix(&[vec![0.0; 3]]);
     let learning = RbmLearning { momentum_switch: 1, weight_decay: 0.1, ..RbmLearning::default() };
     let mut learner = RbmLearner::new(exact.machine(), data.clone(), data, learning).unwrap();
-    let mut velocity = vec![0.0; 6];
+    let mut velocity = [0.0; 6];
     for (epoch, momentum) in [(0, 0.5), (1, 0.9), (2, 0.9)] {
         let before = exact_of(learner.rbm());
         let weights: Vec<f64> = before.weight.concat();
         let means: Vec<f64> =
             before.visible_inputs(&[1.0, 0.0]).into_iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect();
         for (at, velocity) in velocity.iter_mut().enumerate() {
-            let fantasy = if at % 2 == 0 { means[at / 2] } else { 0.0 };
+            let fantasy = if at.is_multiple_of(2) { means[at / 2] } else { 0.0 };
             *velocity = momentum * *velocity + 0.2 * (-fantasy - 0.1 * weights[at]);
         }
         learner.step(&[0], &StepContext { seed: 1, epoch, step: 0, learning_rate: 0.2 }).unwrap();

@@ -101,7 +101,7 @@ fn digits_are_learnt_as_by_scikit_learn() {
 
 /// Accuracy on the second part of a multinomial regression with scikit-learn's C = 100, fitted on the first.
 ///
-/// The curvature of the loss is below ½(XᵀX / n) for all weights (Böhning 1992), and so steps by the inverse of that
+/// The curvature of the loss is below `½ XᵀX / n` for all weights (Böhning 1992), and so steps by the inverse of that
 /// matrix, with Nesterov's momentum, need no line search. 100 of them reach the accuracy of 1000.
 fn logistic_regression(features: (Tensor<2>, Tensor<2>), labels: (Vec<usize>, Vec<usize>)) -> f64 {
     let device = Device::flex();
@@ -119,7 +119,7 @@ fn logistic_regression(features: (Tensor<2>, Tensor<2>), labels: (Vec<usize>, Ve
     let curvature: Vec<f64> = gram
         .iter()
         .enumerate()
-        .map(|(at, g)| 0.5 * g / n as f64 + if at % (width + 1) == 0 { penalty } else { 0.0 })
+        .map(|(at, g)| 0.5 * g / n as f64 + if at.is_multiple_of(width + 1) { penalty } else { 0.0 })
         .collect();
     let factor = cholesky(&curvature, width);
     let shrink: Vec<f32> = (0..width).map(|row| if row + 1 < width { penalty as f32 } else { 0.0 }).collect();
@@ -148,7 +148,7 @@ fn logistic_regression(features: (Tensor<2>, Tensor<2>), labels: (Vec<usize>, Ve
     right.count() as f64 / labels.1.len() as f64
 }
 
-/// L of a positive definite matrix LLᵀ, row-major.
+/// `L` of a positive definite matrix `LLᵀ`, row-major.
 fn cholesky(matrix: &[f64], n: usize) -> Vec<f64> {
     let mut factor = vec![0.0; n * n];
     for i in 0..n {
@@ -161,7 +161,7 @@ fn cholesky(matrix: &[f64], n: usize) -> Vec<f64> {
     factor
 }
 
-/// Solves LLᵀx = b for ten right sides, `[n, 10]` row-major.
+/// Solves `LLᵀx = b` for ten right sides, `[n, 10]` row-major.
 fn solve(factor: &[f64], n: usize, mut b: Vec<f64>) -> Vec<f64> {
     for column in 0..10 {
         for i in 0..n {

@@ -111,7 +111,7 @@ fn sampled_cd_1_agrees_with_its_expectation() {
         (0..3).for_each(|j| sum[16 + j] += p * h[j]);
     };
     for sample_visible in [true, false] {
-        let mut expected = vec![0.0; 12 + 4 + 3];
+        let mut expected = [0.0; 12 + 4 + 3];
         for row in &rows {
             add(&mut expected, 1.0 / 3.0, row);
             for h in &hidden {
@@ -147,7 +147,7 @@ fn persistent_chains_come_to_the_likelihood_gradient() {
     let total = exact.log_partition(1);
     let model: Vec<(Vec<f64>, f64)> =
         states(4).into_iter().map(|v| (v.clone(), (-exact.free_energy(&v) - total).exp())).collect();
-    let mut expected = vec![0.0; 12];
+    let mut expected = [0.0; 12];
     for (v, p) in &model {
         let h = values(rbm.transform(matrix(std::slice::from_ref(v))));
         (0..12).for_each(|at| expected[at] += p * v[at / 3] * h[at % 3]);

@@ -1,0 +1,149 @@
+//! How the rows of a set are divided among the models of a study.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use nn_core::data::{DataError, Fractions, Split, folds, grouped};
+
+use super::StudyConfig;
+use crate::dataset::SequenceSet;
+use crate::split::{self, SplitError, SplitKind};
+
+/// Why a set cannot be divided.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Too few groups, or a row in two parts.
+    #[error("cannot make a {how} split: {cause}", how = .kind.name())]
+    Data {
+        /// How the rows were to be divided.
+        kind: SplitKind,
+        /// What stands in the way.
+        cause: DataError,
+    },
+    /// The rows cannot be grouped.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// A contig of the test part on which no row lies.
+    #[error("no row lies on {contig}, which test_contigs names; rows lie on {known}")]
+    NoSuchContig {
+        /// The contig asked for.
+        contig: String,
+        /// Those there are.
+        known: String,
+    },
+    /// A part of the split cannot be written.
+    #[error(transparent)]
+    Write(#[from] DataError),
+}
+
+/// A test part, and for each model a training and a validation part of the rest.
+///
+/// Rows that are one group to the split (a contig, a cluster, a sequence with its shuffled twin) are in one part; only
+/// the validation part is made of single rows where there are too few contigs for one of its own. With folds, model `i`
+/// has fold `i` as its test part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    kind: SplitKind,
+    groups: Vec<u64>,
+    splits: Vec<Split>,
+}
+
+impl Plan {
+    /// Divides `set` for `config`, which was [resolved](StudyConfig::resolved) for it. `upstream` are the rows of the test
+    /// part that the data came with.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn new(set: &SequenceSet, upstream: Option<&[usize]>, config: &StudyConfig) -> Result<Self, PlanError> {
+        let kind = config.split.unwrap_or(if upstream.is_some() { SplitKind::Upstream } else { SplitKind::Cluster });
+        let groups = split::groups(set, kind)?;
+        let failed = |cause| PlanError::Data { kind, cause };
+        let tests: Vec<Vec<usize>> = match (kind, upstream) {
+            (SplitKind::Upstream, Some(rows)) => vec![rows.to_vec()],
+            _ if !config.test_contigs.is_empty() => vec![on_contigs(set, &config.test_contigs)?],
+            _ if config.folds > 0 => folds(&groups, config.folds, config.seed).map_err(failed)?,
+            _ => {
+                let fractions = Fractions { validation: 0.0, test: config.test_fraction };
+                vec![grouped(&groups, fractions, config.seed).map_err(failed)?.test]
+            }
+        };
+        let mut splits = Vec::with_capacity(config.models);
+        for model in 0..config.models {
+            let test = if config.folds > 0 { &tests[model] } else { &tests[0] };
+            let held: BTreeSet<usize> = test.iter().copied().collect();
+            let rest: Vec<usize> = (0..set.len()).filter(|row| !held.contains(row)).collect();
+            let fractions = Fractions { validation: config.validation_fraction, test: 0.0 };
+            let divided = |groups: &[u64]| {
+                let apart: Vec<u64> = rest.iter().map(|&row| groups[row]).collect();
+                grouped(&apart, fractions, config.seed + model as u64)
+            };
+            let parts = match divided(&groups) {
+                // With two or three contigs left, none is as small as a tenth of them.
+                Err(_) if kind == SplitKind::Chromosome => divided(&split::groups(set, SplitKind::Random)?),
+                parts => parts,
+            };
+            let parts = parts.map_err(failed)?;
+            let named = |places: &[usize]| places.iter().map(|&place| rest[place]).collect::<Vec<_>>();
+            let split = Split::new(named(&parts.train), named(&parts.validation), test.clone());
+            split.check(set.len()).map_err(failed)?;
+            splits.push(split);
+        }
+        Ok(Self { kind, groups, splits })
+    }
+
+    /// How the rows are divided.
+    pub fn kind(&self) -> SplitKind {
+        self.kind
+    }
+
+    /// The group of each row of the set.
+    pub fn groups(&self) -> &[u64] {
+        &self.groups
+    }
+
+    /// Models that have a part.
+    pub fn models(&self) -> usize {
+        self.splits.len()
+    }
+
+    /// The parts of model `i`, each ascending.
+    ///
+    /// # Panics
+    /// When there are not so many models.
+    pub fn split(&self, i: usize) -> &Split {
+        &self.splits[i]
+    }
+
+    /// Every row that is in the test part of a model, ascending, with the models that it tests.
+    pub fn tested(&self) -> Vec<(usize, Vec<usize>)> {
+        let mut found = std::collections::BTreeMap::<usize, Vec<usize>>::new();
+        for (model, split) in self.splits.iter().enumerate() {
+            split.test.iter().for_each(|&row| found.entry(row).or_default().push(model));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Writes `model-0.tsv` and so on to `folder`.
+    ///
+    /// # Errors
+    /// [`PlanError::Write`] when a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), PlanError> {
+        for (model, split) in self.splits.iter().enumerate() {
+            split.write(&folder.join(format!("model-{model}.tsv")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows that lie on the named contigs.
+fn on_contigs(set: &SequenceSet, contigs: &[String]) -> Result<Vec<usize>, PlanError> {
+    let of = |row: &usize| set.loci[*row].as_ref().map(|locus| locus.contig.as_ref());
+    let known: BTreeSet<&str> = set.loci.iter().flatten().map(|locus| locus.contig.as_ref()).collect();
+    if let Some(contig) = contigs.iter().find(|contig| !known.contains(contig.as_str())) {
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(PlanError::NoSuchContig { contig: contig.clone(), known });
+    }
+    let asked: BTreeSet<&str> = contigs.iter().map(String::as_str).collect();
+    Ok((0..set.len()).filter(|row| of(row).is_some_and(|contig| asked.contains(contig))).collect())
+}
