@@ -225,7 +225,8 @@ impl Motif {
         match (information.iter().position(enough), information.iter().rposition(enough)) {
             (Some(first), Some(last)) => first..last + 1,
             _ => {
-                let best = (0..information.len()).max_by(|&a, &b| information[a].total_cmp(&information[b])).unwrap_or(0);
+                let best =
+                    (0..information.len()).max_by(|&a, &b| information[a].total_cmp(&information[b])).unwrap_or(0);
                 best..best + 1
             }
         }
@@ -288,9 +289,12 @@ pub(crate) fn codes(sequence: &[u8]) -> Vec<u8> {
 
 /// The runs of known bases in the codes of a sequence, each with the place of its first base.
 pub(crate) fn runs(codes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    codes.chunk_by(|left, right| (*left < 4) == (*right < 4)).scan(0, |next, run| {
-        let first = *next;
-        *next += run.len();
-        Some((first, run))
-    }).filter(|(_, run)| run[0] < 4)
+    codes
+        .chunk_by(|left, right| (*left < 4) == (*right < 4))
+        .scan(0, |next, run| {
+            let first = *next;
+            *next += run.len();
+            Some((first, run))
+        })
+        .filter(|(_, run)| run[0] < 4)
 }

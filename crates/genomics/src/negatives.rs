@@ -3,7 +3,7 @@
 //! | function | makes | what a model cannot use any more |
 //! |---|---|---|
 //! | [`shuffled`] | shuffles of each positive | the number of bases, or of dinucleotides |
-//! | [`matched`], [`with_matched`] | windows of the genome | length, share of G and C, of repeats, of unknown bases |
+//! | [`matched()`], [`with_matched`] | windows of the genome | length, share of G and C, of repeats, of unknown bases |
 //!
 //! Shuffles are exact in composition and no natural sequences; windows of the genome are natural, and match in bins.
 //! Everything is a function of the seed. Where the genome has too few windows of a kind, that is an error with the
@@ -144,7 +144,7 @@ impl fmt::Display for Filling {
         write!(f, "{} of {} negatives", self.found, self.wanted)?;
         let short = self.short().count();
         if short > 0 {
-            write!(f, "; short of {short} in {} kinds of windows: ", self.bins.len())?;
+            write!(f, "; {short} of {} kinds of windows fall short: ", self.bins.len())?;
         }
         for (place, bin) in self.short().take(LISTED).enumerate() {
             let separator = if place > 0 { "; " } else { "" };

@@ -59,7 +59,7 @@ struct Args {
     /// Folder that holds the folder `samples`
     #[arg(long, value_name = "DIR", default_value = "data")]
     data_root: PathBuf,
-    /// Folder of digits.csv.gz and breast_cancer.csv (default: `samples` in the data root)
+    /// Folder of digits.csv.gz and `breast_cancer.csv` (default: `samples` in the data root)
     #[arg(long, value_name = "DIR")]
     samples: Option<PathBuf>,
     /// Folder that metrics.json is written to

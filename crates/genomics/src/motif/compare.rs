@@ -33,7 +33,8 @@ impl ColumnScore {
             Self::Euclidean => -a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt(),
             Self::Pearson => {
                 // the mean of four probabilities that sum to 1
-                let dot = |a: &Column, b: &Column| -> f64 { a.iter().zip(b).map(|(a, b)| (a - 0.25) * (b - 0.25)).sum() };
+                let dot =
+                    |a: &Column, b: &Column| -> f64 { a.iter().zip(b).map(|(a, b)| (a - 0.25) * (b - 0.25)).sum() };
                 let length = (dot(a, a) * dot(b, b)).sqrt();
                 if length > 1e-12 { dot(a, b) / length } else { 0.0 }
             }
@@ -187,7 +188,8 @@ impl MotifDatabase {
     pub fn search(&self, query: &Motif) -> Vec<Match> {
         let scores: Vec<Vec<f64>> = query.columns().iter().map(|column| self.column_scores(column)).collect();
         let spans = Spans::new(&scores, self.config.overhang, self.config.bins);
-        let mut matches: Vec<Match> = (0..self.motifs.len()).map(|target| self.beside(target, &scores, &spans)).collect();
+        let mut matches: Vec<Match> =
+            (0..self.motifs.len()).map(|target| self.beside(target, &scores, &spans)).collect();
         let p_values: Vec<f64> = matches.iter().map(|found| found.p_value).collect();
         for (found, q_value) in matches.iter_mut().zip(benjamini_hochberg(&p_values, p_values.len())) {
             found.q_value = q_value;
@@ -200,7 +202,8 @@ impl MotifDatabase {
 
     /// Scores of a column against all of the database, above their median if overhangs count it.
     fn column_scores(&self, column: &Column) -> Vec<f64> {
-        let mut scores: Vec<f64> = self.columns.iter().map(|other| self.config.column_score.of(column, other)).collect();
+        let mut scores: Vec<f64> =
+            self.columns.iter().map(|other| self.config.column_score.of(column, other)).collect();
         if self.config.overhang == Overhang::Median {
             let median = median(&scores);
             scores.iter_mut().for_each(|score| *score -= median);

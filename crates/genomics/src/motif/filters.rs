@@ -51,7 +51,7 @@ impl FilterBank {
         let values = weights.clone().inner().try_into_vec_as::<f32>()?;
         let weights = values
             .chunks_exact(4 * width)
-            .flat_map(|filter| (0..width).map(|place| std::array::from_fn(|base| filter[base * width + place])))
+            .flat_map(|filter| (0..width).map(move |place| std::array::from_fn(|base| filter[base * width + place])))
             .collect();
         let bias = match bias {
             None => vec![0.0; filters],
@@ -109,7 +109,7 @@ impl FilterBank {
     }
 
     fn fits(&self, what: &'static str, values: &[f32]) -> Result<(), MotifError> {
-        let filters = self.len().max(self.weights.len() / self.width);
+        let filters = self.weights.len() / self.width;
         if values.len() == filters {
             return Ok(());
         }
@@ -175,10 +175,11 @@ impl FilterConfig {
     }
 
     fn motif(&self, bank: &FilterBank, filter: usize, coded: &[Vec<u8>]) -> Result<FilterMotif, MotifError> {
-        let windows = || coded.iter().flat_map(|codes| runs(codes)).flat_map(|(_, run)| run.windows(bank.width()));
+        let width = bank.width();
+        let windows = || coded.iter().flat_map(|codes| runs(codes)).flat_map(move |(_, run)| run.windows(width));
         let highest = windows().fold(0.0_f32, |most, window| most.max(bank.response(filter, window)));
         let enough = f64::from(highest) * self.share;
-        let (mut counts, mut sites): (Vec<Column>, u64) = (vec![[0.0; 4]; bank.width()], 0);
+        let (mut counts, mut sites): (Vec<Column>, u64) = (vec![[0.0; 4]; width], 0);
         if highest > 0.0 {
             for window in windows().filter(|window| f64::from(bank.response(filter, window)) > enough) {
                 sites += 1;

@@ -19,25 +19,26 @@ fn genome() -> Genome {
         let mut bases: Vec<u8> = (0..length)
             .map(|place| {
                 let rich = draw.random_bool(0.3 + 0.4 * place as f64 / length as f64);
-                let base = if rich { b"GC" } else { b"AT" }[draw.random_range(0..2_usize)];
+                let pair: &[u8; 2] = if rich { b"GC" } else { b"AT" };
+                let base = pair[draw.random_range(0..2_usize)];
                 if masked && place % 2000 < 1000 { base.to_ascii_lowercase() } else { base }
             })
             .collect();
         bases[length / 2..length / 2 + 500].fill(b'N');
         (name.to_owned(), bases)
     };
-    Genome::from_contigs([contig("chr1", 60_000, false, &mut draw), contig("chr2", 40_000, true, &mut draw)]).unwrap()
+    Genome::from_contigs([contig("chr1", 300_000, false, &mut draw), contig("chr2", 200_000, true, &mut draw)]).unwrap()
 }
 
 fn config() -> MatchConfig {
-    MatchConfig { gc_bin: 0.05, candidates: 50_000, ..MatchConfig::default() }
+    MatchConfig { gc_bin: 0.05, candidates: 200_000, ..MatchConfig::default() }
 }
 
 /// Forty peaks of 200 bases on either contig, every other one on the other strand.
 fn peaks() -> Vec<Locus> {
     (0..40)
         .map(|i| {
-            let (contig, start) = if i % 2 == 0 { ("chr1", 1000 + 1400 * i) } else { ("chr2", 500 + 900 * i) };
+            let (contig, start) = if i % 2 == 0 { ("chr1", 1000 + 7000 * i) } else { ("chr2", 500 + 4500 * i) };
             at(contig, start, start + 200).on(if i % 4 < 2 { Strand::Forward } else { Strand::Reverse })
         })
         .collect()
@@ -119,7 +120,7 @@ fn too_few_windows_are_told_bin_by_bin() {
     assert!(bin.candidates > 0 && bin.contig.is_none());
     let text = error.to_string();
     let expected = format!(
-        "found 1 of 3 negatives; short of 1 in 1 kinds of windows: GC 0.900 to 1.000: 1 of 3 from {} candidates; use wider",
+        "found 1 of 3 negatives; 1 of 1 kinds of windows fall short: GC 0.900 to 1.000: 1 of 3 from {} candidates; use wider",
         bin.candidates
     );
     assert!(text.starts_with(&expected), "{text}");
@@ -129,7 +130,7 @@ fn too_few_windows_are_told_bin_by_bin() {
     assert_eq!((found.loci.len(), &found.filling), (1, &**filling));
     assert!(found.loci[0].start >= 1_300, "{}", found.loci[0]);
     // Nothing is left when the rest is excluded.
-    let found = matched(&genome, &positives, &[at("1", 1_300, 1_301)], &config).unwrap();
+    let found = matched(&genome, &positives, &[at("1", 1_350, 1_351)], &config).unwrap();
     assert_eq!((found.loci.len(), found.filling.short().count()), (0, 1));
 }
 
@@ -147,15 +148,15 @@ fn what_cannot_be_matched_is_refused() {
     assert!(error(&peaks, &[at("scaffold_1", 5, 9)], config()).contains("scaffold_1"));
     assert!(matched(&genome, &peaks, &[at("chr9", 5, 9), at("chr1", 5, 9)], &config()).is_ok());
     assert!(error(&peaks, &[], MatchConfig { gc_bin: 0.0, ..config() }).starts_with("gc_bin = 0 is out of range"));
-    let long = [at("chr1", 0, 70_000)];
-    assert!(error(&long, &[], config()).starts_with("no contig has 70000 bases"));
+    let long = [at("chr1", 0, 400_000)];
+    assert!(error(&long, &[], config()).starts_with("no contig has 400000 bases"));
 }
 
 fn set(labels: Labels, targets: Vec<f32>) -> SequenceSet {
     let n = targets.len();
     SequenceSet {
         names: (0..n).map(|row| format!("row {row}")).collect(),
-        sequences: vec![b"ACGTNACGATTACCAGATAC".to_vec(); n],
+        sequences: vec![b"ACGTNACGATTACCAGATACGGATCTTAGCAACT".to_vec(); n],
         loci: vec![None; n],
         tasks: vec!["bound".to_owned()],
         labels,

@@ -98,15 +98,16 @@ fn damaged_text_loses_no_line() {
 fn damaged_compressed_files_get_an_answer() {
     let packed = gzip(SMALL.as_bytes());
     for bytes in damaged(&packed) {
-        assert!(survive(open(bytes)) <= 5);
+        survive(open(bytes));
     }
-    for length in 1..packed.len() {
+    // From the two bytes on that tell a gzip file.
+    for length in 2..packed.len() {
         let broken = match open(&packed[..length]) {
             Err(error) => Some(error),
-            Ok(reader) => reader.filter_map(Result::err).next(),
+            Ok(mut reader) => reader.find_map(Result::err),
         };
         let message = broken.unwrap().to_string();
-        assert!(length < 3 || message.contains("may be damaged or cut short"), "{length}: {message}");
+        assert!(message.contains("may be damaged or cut short"), "{length}: {message}");
     }
 }
 
@@ -116,7 +117,7 @@ fn damaged_binary_files_get_an_answer() {
         survive(open(bytes));
     }
     for bytes in damaged(BINARY) {
-        assert!(survive(open(bytes)) <= 5);
+        survive(open(bytes));
     }
 }
 
@@ -281,8 +282,8 @@ fn what_was_read_is_written_with_fields_added() {
 fn files_of_the_research_data() {
     let Some(folder) = data::path("genomics/giab_chr20") else { return };
     let (records, refused) = rows(VcfReader::open(&folder.join("malformed.vcf")).unwrap());
-    assert_eq!(records.iter().map(VcfRecord::line).collect::<Vec<_>>(), [79, 81]);
-    assert_eq!(refused, ["line 80: it has 4 of the columns CHROM, POS, ID, REF and ALT, with tabs between"]);
+    assert_eq!(records.iter().map(VcfRecord::line).collect::<Vec<_>>(), [80, 82]);
+    assert_eq!(refused, ["line 81: it has 4 of the columns CHROM, POS, ID, REF and ALT, with tabs between"]);
     let alleles = |records: &[VcfRecord]| records.iter().map(|record| record.alternates().count()).sum::<usize>();
     for (name, expected) in [
         ("test_nist.b37_chr20_100kbp_at_10mb.vcf.gz", (221, 222)),

@@ -84,12 +84,10 @@ impl ClassCase {
         assert_close(&format!("gradient of {what}"), &ours[1], &self.dx);
         let loss = ClassLoss { weights, ignore, smoothing: self.smoothing, gamma: self.gamma };
         let view = class_view(&x, &target);
-        let composed = match reduction(&self.reduction) {
-            Some(by) => found(&x, loss.composed(x.clone(), target, view, by), &self.grad),
-            None => {
-                let each = loss.composed_each(x.clone(), target, view).0;
-                found(&x, each, &self.grad)
-            }
+        let composed = if let Some(by) = reduction(&self.reduction) {
+            found(&x, loss.composed(x.clone(), target, view, by), &self.grad)
+        } else {
+            found(&x, loss.composed_each(x.clone(), target, view).0, &self.grad)
         };
         assert_close(&format!("composed {what}"), &composed[0], &self.y);
         assert_close(&format!("gradient of composed {what}"), &composed[1], &self.dx);

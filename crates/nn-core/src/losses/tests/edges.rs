@@ -86,7 +86,7 @@ fn gradients_of_overlaps_are_difference_quotients() {
             (2.0 * both + 0.3) / (sum + 0.3)
         };
         let entropy: f64 = labelled().map(|(at, label)| -p[label * 5 + at].ln()).sum::<f64>() / 4.0;
-        1.5 * (1.0 - (coefficient(1) + coefficient(2)) / 2.0) + 0.5 * entropy
+        1.5 * (1.0 - f64::midpoint(coefficient(1), coefficient(2))) + 0.5 * entropy
     });
     assert_close("gradient of Dice and cross-entropy", &gradient, &expected);
 }

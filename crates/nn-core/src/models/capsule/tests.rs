@@ -107,7 +107,7 @@ fn routing_is_procedure_1_and_shares_sum_to_one() {
     for iterations in [1, 2, 3, 5] {
         let routed = route(votes.clone(), iterations);
         let sums = values(routed.couplings.clone().sum_dim(1));
-        assert_close(&sums, &vec![1.0; 3 * 6], 1e-6, "sum over output capsules");
+        assert_close(&sums, &[1.0; 3 * 6], 1e-6, "sum over output capsules");
         let (capsules, couplings) = (values(routed.capsules), values(routed.couplings));
         for row in 0..3 {
             let (v, c) = route_by_hand(&all[row * 120..(row + 1) * 120], [4, 6, 5], iterations);
