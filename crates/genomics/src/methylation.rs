@@ -4,27 +4,15 @@
 //! learning*, Genome Biology 18:67; neighbours as in their `deepcpg/data/feature_extractor.py` and `models/utils.py`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::locus::{Locus, LocusError};
+use crate::locus::{Locus, Strand};
 
 /// State of a neighbour that is not there.
 const NO_STATE: f32 = 0.5;
 /// Distance of a neighbour that is not there, in units of the reach.
 const NO_DISTANCE: f32 = 1.0;
-
-/// The state of one site in one cell.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Call {
-    /// Name of the contig.
-    pub contig: Arc<str>,
-    /// The cytosine, counted from 0.
-    pub position: i64,
-    /// Share of methylated reads, 0 to 1.
-    pub state: f32,
-}
 
 /// Calls that make no table.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -35,14 +23,6 @@ pub enum MethylationError {
     Empty {
         /// What is missing.
         what: &'static str,
-    },
-    /// A position that no contig has.
-    #[error("cell {cell}: {error}")]
-    Position {
-        /// Name of the cell.
-        cell: String,
-        /// What is wrong.
-        error: LocusError,
     },
     /// A share that is none.
     #[error("cell {cell}, {locus}: the state is {state}; allowed: 0 (not methylated) to 1 (methylated)")]
@@ -79,43 +59,35 @@ pub struct MethylationTable {
 
 impl MethylationTable {
     /// The sites that any cell has a call of, in the order of contig names and positions, with the states of `cells`:
-    /// names with their calls, in any order.
+    /// names with their calls, in any order. A call is a cytosine with the share of its reads that are methylated, as
+    /// [`sets::methylation`](crate::io::sets::methylation) reads them; the strand counts nothing.
     ///
     /// # Errors
     /// [`MethylationError`] with the cell and the site.
-    pub fn from_cells(cells: &[(String, Vec<Call>)]) -> Result<Self, MethylationError> {
+    pub fn from_cells(cells: &[(String, Vec<(Locus, f32)>)]) -> Result<Self, MethylationError> {
         if cells.is_empty() {
             return Err(MethylationError::Empty { what: "cells" });
         }
-        let mut table: BTreeMap<(&str, i64), Vec<f32>> = BTreeMap::new();
-        let locus = |(contig, position): (&str, i64), cell: &str| {
-            let failed = |error| MethylationError::Position { cell: cell.to_owned(), error };
-            Locus::new(contig, position, position.saturating_add(1)).map_err(failed)
-        };
+        let mut table: BTreeMap<(&str, i64), (&Locus, Vec<f32>)> = BTreeMap::new();
         for (index, (cell, calls)) in cells.iter().enumerate() {
-            for call in calls {
-                let site = (call.contig.as_ref(), call.position);
-                let states = table.entry(site).or_insert_with(|| vec![f32::NAN; cells.len()]);
-                if !(0.0..=1.0).contains(&call.state) {
-                    let (cell, state) = (cell.clone(), call.state);
-                    return Err(MethylationError::State { locus: locus(site, &cell)?, cell, state });
+            for (locus, state) in calls {
+                let site = table.entry((locus.contig.as_ref(), locus.start));
+                let (_, states) = site.or_insert_with(|| (locus, vec![f32::NAN; cells.len()]));
+                if !(0.0..=1.0).contains(state) {
+                    return Err(MethylationError::State { cell: cell.clone(), locus: locus.clone(), state: *state });
                 }
                 if !states[index].is_nan() {
-                    return Err(MethylationError::Twice { cell: cell.clone(), locus: locus(site, cell)? });
+                    return Err(MethylationError::Twice { cell: cell.clone(), locus: locus.clone() });
                 }
-                states[index] = call.state;
+                states[index] = *state;
             }
         }
         if table.is_empty() {
             return Err(MethylationError::Empty { what: "calls" });
         }
-        let owner = |states: &[f32]| states.iter().position(|state| !state.is_nan()).unwrap_or(0);
-        let sites = table
-            .iter()
-            .map(|(&site, states)| locus(site, &cells[owner(states)].0))
-            .collect::<Result<Vec<Locus>, MethylationError>>()?;
-        let states: Vec<f32> = table.into_values().flatten().collect();
-        Ok(Self::assembled(cells.iter().map(|(name, _)| name.clone()).collect(), sites, states))
+        let (sites, states): (Vec<Locus>, Vec<Vec<f32>>) =
+            table.into_values().map(|(locus, states)| (locus.centred(1).on(Strand::Forward), states)).unzip();
+        Ok(Self::assembled(cells.iter().map(|(name, _)| name.clone()).collect(), sites, states.concat()))
     }
 
     fn assembled(cells: Vec<String>, sites: Vec<Locus>, states: Vec<f32>) -> Self {

@@ -131,8 +131,8 @@ impl Motif {
     /// A motif of probabilities; what a position misses to a sum of 1 by rounding is divided among its bases.
     ///
     /// # Errors
-    /// [`MotifError::Empty`]; [`MotifError::Column`] for a negative or non-finite number, or a sum that is more than 0.02
-    /// away from 1.
+    /// [`MotifError::Empty`]; [`MotifError::Column`] for a negative or non-finite number, or a sum that is more than
+    /// 0.02 away from 1.
     pub fn new(name: impl Into<String>, mut columns: Vec<Column>) -> Result<Self, MotifError> {
         let name = name.into();
         if columns.is_empty() {
@@ -212,8 +212,8 @@ impl Motif {
         self.columns.iter().map(|column| column.iter().zip(background).map(|(&p, &b)| bits(p, b)).sum()).collect()
     }
 
-    /// The most frequent bases as IUPAC letters: one base with more than half of the sites and twice as many as the next,
-    /// else two that have more than three quarters together, else N (Cavener 1987, NAR 15:1353).
+    /// The most frequent bases as IUPAC letters: one base with more than half of the sites and twice as many as the
+    /// next, else two that have more than three quarters together, else N (Cavener 1987, NAR 15:1353).
     pub fn consensus(&self) -> String {
         self.columns.iter().map(|column| char::from(consensus(column))).collect()
     }

@@ -43,7 +43,9 @@ pub enum SplitError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The upstream parts are not a function of the set.
-    #[error("the upstream test part comes with the data and cannot be drawn; read it from its file, or choose another split")]
+    #[error(
+        "the upstream test part comes with the data and cannot be drawn; read it from its file, or choose another split"
+    )]
     NoUpstream,
     /// Rows without a place on the genome.
     #[error(
@@ -162,9 +164,11 @@ pub fn split(set: &SequenceSet, config: &SplitConfig) -> Result<Split, SplitErro
     let named = [(Part::Validation, &config.validation_contigs), (Part::Test, &config.test_contigs)];
     let [validation, test] = named.map(|(part, contigs)| rows_on(set, &groups, part, contigs));
     let (validation, test) = (validation?, test?);
-    if let Some(contig) = config.validation_contigs.iter().find(|contig| {
-        config.test_contigs.iter().any(|other| bare(other) == bare(contig))
-    }) {
+    if let Some(contig) = config
+        .validation_contigs
+        .iter()
+        .find(|contig| config.test_contigs.iter().any(|other| bare(other) == bare(contig)))
+    {
         return Err(SplitError::Twice { contig: contig.clone() });
     }
     by_contig(&groups, [validation, test], fractions, config.seed).map_err(undividable)
@@ -215,9 +219,11 @@ fn by_contig(
     let mut left: Vec<Vec<usize>> = left.into_values().collect();
     left.shuffle(&mut rng(seed, &[0]));
     let [validation, test] = given;
-    // The test part is drawn first, so that it does not depend on the share of the validation part.
-    let test = test.unwrap_or_else(|| drawn(&mut left, groups.len() as f64 * fractions.test));
-    let validation = validation.unwrap_or_else(|| drawn(&mut left, groups.len() as f64 * fractions.validation));
+    // The test part is drawn first, so that it does not depend on the share of the validation part; each part leaves one
+    // group for each of those after it.
+    let due = 1 + usize::from(validation.is_none() && fractions.validation > 0.0);
+    let test = test.unwrap_or_else(|| drawn(&mut left, groups.len() as f64 * fractions.test, due));
+    let validation = validation.unwrap_or_else(|| drawn(&mut left, groups.len() as f64 * fractions.validation, 1));
     let split = Split::new(left.concat(), validation, test);
     let asked = [true, fractions.validation > 0.0, fractions.test > 0.0];
     for (part, asked) in Part::ALL.into_iter().zip(asked) {
@@ -234,23 +240,26 @@ fn asked_parts(fractions: Fractions) -> usize {
 }
 
 /// Takes groups, in their order, as long as each brings the number of rows nearer to `wanted`; if none does, the one whose
-/// size is nearest.
-fn drawn(left: &mut Vec<Vec<usize>>, wanted: f64) -> Vec<usize> {
+/// size is nearest. At least `due` groups are left.
+fn drawn(left: &mut Vec<Vec<usize>>, wanted: f64, due: usize) -> Vec<usize> {
     let mut rows = Vec::new();
-    if wanted <= 0.0 {
+    let mut free = left.len().saturating_sub(due);
+    if wanted <= 0.0 || free == 0 {
         return rows;
     }
     left.retain(|group| {
         let size = rows.len() as f64;
         let nearer = (size + group.len() as f64 - wanted).abs() < (wanted - size).abs();
-        if nearer {
-            rows.extend_from_slice(group);
+        if !nearer || free == 0 {
+            return true;
         }
-        !nearer
+        free -= 1;
+        rows.extend_from_slice(group);
+        false
     });
     if rows.is_empty() {
-        let distance = |group: &Vec<usize>| (group.len() as f64 - wanted).abs();
-        let nearest = (0..left.len()).min_by(|a, b| distance(&left[*a]).total_cmp(&distance(&left[*b])));
+        let distance = |place: &usize| (left[*place].len() as f64 - wanted).abs();
+        let nearest = (0..left.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
         rows = nearest.map(|place| left.remove(place)).unwrap_or_default();
     }
     rows

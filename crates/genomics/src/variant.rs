@@ -1,10 +1,10 @@
-//! Variants as sequences: each alternate allele compared with the genome, left-aligned, put into windows of fixed length,
-//! and scored.
+//! Variants as sequences: each alternate allele compared with the genome, left-aligned, put into windows of fixed
+//! length, and scored.
 //!
-//! A record of a VCF file is split into one [`Variant`] for each alternate allele. [`check()`] says how it stands to the
-//! genome ([`Status`]) and normalises it; [`windows()`] builds the sequences of both alleles, [`haplotype()`] those of an
-//! interval with several variants in it; [`VariantScorer`] turns a function that scores sequences into one that scores
-//! variants, and [`annotate()`] takes a whole file through all of it.
+//! A record of a VCF file is split into one [`Variant`] for each alternate allele. [`check()`] says how it stands to
+//! the genome ([`Status`]) and normalises it; [`windows()`] builds the sequences of both alleles, [`haplotype()`]
+//! those of an interval with several variants in it; [`VariantScorer`] turns a function that scores sequences into one
+//! that scores variants, and [`annotate()`] takes a whole file through all of it.
 //!
 //! ```
 //! use genomics::genome::{Edge, Genome};

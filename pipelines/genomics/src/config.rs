@@ -1,7 +1,6 @@
 //! The settings of each command: defaults, file, environment, options.
 
 use crate::cli::{Format, Source, Train};
-use genomics::evaluate;
 use genomics::model::StrandPolicy;
 use genomics::study::StudyConfig;
 use genomics::synthetic::SyntheticConfig;
@@ -354,12 +353,6 @@ impl SplitConfig {
         }
         Ok(found)
     }
-}
-
-/// The scores that stand in printed tables, for these labels.
-pub(crate) fn shown_scores(labels: &genomics::dataset::Labels) -> &'static [&'static str] {
-    let all = evaluate::names(labels);
-    &all[..all.len().min(5)]
 }
 
 #[cfg(test)]

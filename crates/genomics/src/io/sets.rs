@@ -24,8 +24,8 @@ pub use self::expression::{ExpressionLayout, LabelColumn, Matrix, expression, kh
 pub use self::headers::locus_of;
 pub use self::marks::{deepchrome, intervals, methylation};
 use self::rows::{Rows, column, missing};
+use super::IoError;
 use super::fasta::FastaReader;
-use super::{IoError, text::number};
 use crate::dataset::{Labels, SequenceSet};
 use crate::locus::Locus;
 use crate::sequence::normalise;
@@ -143,13 +143,13 @@ pub fn table(path: &Path, columns: &TableColumns) -> Result<SequenceSet, IoError
     let labels = if columns.labels.is_empty() {
         vec![required(None, &["label", "class", "target", "bound", "y"])?]
     } else {
-        columns.labels.iter().map(|name| required(Some(name), &[])).collect::<Result<_, _>>()?
+        columns.labels.iter().map(|name| required(Some(name.as_str()), &[])).collect::<Result<_, _>>()?
     };
     let name = match &columns.name {
-        Some(name) => Some(required(Some(name), &[])?),
+        Some(name) => Some(required(Some(name.as_str()), &[])?),
         None => column(&header, None, &["name", "id", "eventid"]),
     };
-    let group = columns.group.as_ref().map(|name| required(Some(name), &[])).transpose()?;
+    let group = columns.group.as_deref().map(|name| required(Some(name), &[])).transpose()?;
     let mut gathered = Gathered::new(labels.iter().map(|&place| header[place].clone()).collect());
     let mut groups = Vec::new();
     while let Some(mut row) = rows.advance()? {

@@ -1,9 +1,9 @@
 //! Variant files: VCF, plain, gzip or bgzip, and BCF.
 //!
 //! Records come one by one, as the lines that they are: only what every user needs is looked at (CHROM, POS, ID, REF,
-//! ALT), and the rest is kept as it stands, so that [`VcfWriter`] gives back what it was given with fields added to INFO.
-//! Records of a BCF file are turned into such lines. Columns after ALT may be missing, as in lists of variants that other
-//! tools take; a file without any header is read as well, and [`VcfReader::notes`] says so.
+//! ALT), and the rest is kept as it stands, so that [`VcfWriter`] gives back what it was given with fields added to
+//! INFO. Records of a BCF file are turned into such lines. Columns after ALT may be missing, as in lists of variants
+//! that other tools take; a file without any header is read as well, and [`VcfReader::notes`] says so.
 //!
 //! A row that is no record comes out as [`Quarantined`] with its line and what is wrong, and reading goes on behind it.
 //! So does a record with more alleles than [`MAX_ALTERNATES`]; it is well-formed, and is kept.
@@ -216,8 +216,8 @@ impl VcfReader {
     /// Opens a file and reads its header; what the file is, its first bytes tell.
     ///
     /// # Errors
-    /// [`IoError::Open`] or [`IoError::Read`] if it cannot be read or decompressed, [`IoError::Empty`] if there is nothing
-    /// in it, [`IoError::Format`] if it is a BCF file whose header cannot be used.
+    /// [`IoError::Open`] or [`IoError::Read`] if it cannot be read or decompressed, [`IoError::Empty`] if there is
+    /// nothing in it, [`IoError::Format`] if it is a BCF file whose header cannot be used.
     pub fn open(path: &Path) -> Result<Self, IoError> {
         Self::start(open(path)?, path)
     }

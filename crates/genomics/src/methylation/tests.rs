@@ -4,8 +4,8 @@ use super::*;
 use nn_core::data::rng;
 use rand::RngExt;
 
-fn calls(contig: &str, found: &[(i64, f32)]) -> Vec<Call> {
-    found.iter().map(|&(position, state)| Call { contig: Arc::from(contig), position, state }).collect()
+fn calls(contig: &str, found: &[(i64, f32)]) -> Vec<(Locus, f32)> {
+    found.iter().map(|&(start, state)| (Locus::new(contig, start, start + 1).unwrap(), state)).collect()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn neighbours_are_those_of_a_search_of_all_sites() {
                 }
             }
         }
-        let calls = found.iter().map(|&(contig, position, state)| Call { contig: Arc::from(contig), position, state });
+        let calls = found.iter().flat_map(|&(contig, position, state)| calls(contig, &[(position, state)]));
         cells.push((format!("cell {cell}"), calls.collect()));
     }
     let table = MethylationTable::from_cells(&cells).unwrap();
@@ -95,6 +95,5 @@ fn what_makes_no_table_is_refused_with_its_place() {
     );
     assert!(message(&[(3, f32::NAN)]).contains("the state is NaN"));
     assert!(message(&[(3, 1.0), (3, 1.0)]).starts_with("cell a, c:4-4(+): the site is called twice"));
-    assert!(message(&[(i64::MAX, 1.0)]).starts_with("cell a: c: position"));
     assert_eq!(MethylationTable::from_cells(&[]).unwrap_err().to_string(), "there are no cells; give at least one");
 }

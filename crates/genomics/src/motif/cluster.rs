@@ -83,8 +83,8 @@ impl ClusterConfig {
         in_range("trim_bits", self.trim_bits, 0.0..=2.0)
     }
 
-    /// The patterns of `seqlets`, which were found in the `scores` of the bases of `sequences`: those that speak for the
-    /// output before those that speak against it, and the largest first.
+    /// The patterns of `seqlets`, which were found in the `scores` of the bases of `sequences`: those that speak for
+    /// the output before those that speak against it, and the largest first.
     ///
     /// # Errors
     /// [`MotifError::Config`]; [`MotifError::Scores`] if there is not one score for each base.

@@ -2,9 +2,9 @@
 //!
 //! TOMTOM (Gupta, Stamatoyannopoulos, Bailey and Noble 2007, Genome Biology 8:R24): two motifs are laid side by side at
 //! every offset and on both strands, the similarities of the columns that meet are summed, and the sum is judged by how
-//! often columns drawn at random from the whole database would reach it. That distribution is computed exactly, for each
-//! stretch of the query, from the histogram of the scores of each of its columns. The complete score of Tanaka, Bailey,
-//! Grant and Noble 2011 (Bioinformatics 27:1603), which is the default, also counts columns that meet nothing.
+//! often columns drawn at random from the whole database would reach it. That distribution is computed exactly, for
+//! each stretch of the query, from the histogram of the scores of each of its columns. The complete score of Tanaka,
+//! Bailey, Grant and Noble 2011 (Bioinformatics 27:1603), which is the default, also counts columns that meet nothing.
 
 mod spans;
 
@@ -184,7 +184,8 @@ impl MotifDatabase {
         queries.par_iter().map(|query| self.search(query)).collect()
     }
 
-    /// All motifs of the database beside the query, the most similar first: by p-value, score, and place in the database.
+    /// All motifs of the database beside the query, the most similar first: by p-value, score, and place in the
+    /// database.
     pub fn search(&self, query: &Motif) -> Vec<Match> {
         let scores: Vec<Vec<f64>> = query.columns().iter().map(|column| self.column_scores(column)).collect();
         let spans = Spans::new(&scores, self.config.overhang, self.config.bins);

@@ -1,8 +1,8 @@
 //! First-layer filters as motifs: what the windows have in common that a filter answers to.
 //!
-//! The method of Basset (Kelley, Snoek and Rinn 2016, Genome Research 26:990, Methods, "Convolution filter analysis"): all
-//! windows of a set of sequences that activate a filter more than half as much as the best one are aligned, and their
-//! bases counted.
+//! The method of Basset (Kelley, Snoek and Rinn 2016, Genome Research 26:990, Methods, "Convolution filter analysis"):
+//! all windows of a set of sequences that activate a filter more than half as much as the best one are aligned, and
+//! their bases counted.
 
 use burn::tensor::Tensor;
 use nn_core::config::{ConfigError, in_range};
@@ -163,8 +163,8 @@ impl FilterConfig {
         in_range("trim_bits", self.trim_bits, 0.0..=2.0)
     }
 
-    /// The motif of each filter, in their order. Activations are what is left of a response above 0; windows with a letter
-    /// other than A, C, G and T are passed over.
+    /// The motif of each filter, in their order. Activations are what is left of a response above 0; windows with a
+    /// letter other than A, C, G and T are passed over.
     ///
     /// # Errors
     /// [`MotifError::Config`].

@@ -9,12 +9,12 @@ const USUAL_SITES: f64 = 20.0;
 /// Widest motif that is scored; none that was ever published comes near.
 const MOST_POSITIONS: usize = 1000;
 
-/// A position-specific scoring matrix: for each base of a window how much more probable it is under the motif than under
-/// the background, in bits.
+/// A position-specific scoring matrix: for each base of a window how much more probable it is under the motif than
+/// under the background, in bits.
 ///
-/// Scores are whole multiples of a step, so that the distribution of the score of a random window can be computed exactly
-/// by adding one position after the other (Staden 1989, CABIOS 5:89), and every p-value is that of the score it stands
-/// with.
+/// Scores are whole multiples of a step, so that the distribution of the score of a random window can be computed
+/// exactly by adding one position after the other (Staden 1989, CABIOS 5:89), and every p-value is that of the score it
+/// stands with.
 ///
 /// ```
 /// use genomics::motif::{Motif, Pssm, UNIFORM};

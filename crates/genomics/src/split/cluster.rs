@@ -24,10 +24,10 @@ const SKETCH: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// Bases of a word, 4 to 31. Unrelated sequences of n bases share about n² / 4^k · 2 words.
+    /// Bases of a word, 4 to 31. Two unrelated sequences of n bases share about 2 n² / 4^k words.
     pub k: usize,
     /// Neighbouring words of which one is kept; 1 keeps all of them. By default such that the longest sequence keeps about
-    /// 256, which is all of them up to 266 bases.
+    /// 256, and all of them below 384 bases.
     pub window: Option<usize>,
     /// Jaccard index from which on two sequences are similar, above 0 to 1. Two sequences of equal length that share the
     /// share s of their words have s / (2 − s).
@@ -81,7 +81,7 @@ pub fn clusters(sequences: &[&[u8]], config: &ClusterConfig) -> Vec<u64> {
     let mut seen: HashMap<&[u32], usize> = HashMap::new();
     let mut distinct = Vec::new();
     for (row, words) in ranked.iter().enumerate().filter(|(_, words)| !words.is_empty()) {
-        let before = *seen.entry(words).or_insert(row);
+        let before = *seen.entry(words.as_slice()).or_insert(row);
         if before == row {
             distinct.push(row);
         } else {
@@ -157,13 +157,28 @@ pub(super) fn sketch(sequence: &[u8], k: usize, window: usize) -> Vec<u64> {
     let known = |letter: &u8| CODES[usize::from(*letter)] < 4;
     for run in sequence.chunk_by(|left, right| known(left) == known(right)) {
         if run.len() >= k && known(&run[0]) {
-            let hashes = hashes(run, k);
-            kept.extend(hashes.windows(window.min(hashes.len())).filter_map(|near| near.iter().min()));
+            minimisers(&hashes(run, k), window, &mut kept);
         }
     }
     kept.sort_unstable();
     kept.dedup();
     kept
+}
+
+/// Appends the smallest of each `window` neighbours, or of all if there are fewer.
+fn minimisers(hashes: &[u64], window: usize, kept: &mut Vec<u64>) {
+    let window = window.min(hashes.len());
+    let mut best = 0;
+    for end in window..=hashes.len() {
+        let (start, newest) = (end - window, end - 1);
+        if best < start || end == window {
+            // Of equal ones the last, which stays longest.
+            best = (start..end).rev().min_by_key(|&place| hashes[place]).unwrap_or(start);
+        } else if hashes[newest] <= hashes[best] {
+            best = newest;
+        }
+        kept.push(hashes[best]);
+    }
 }
 
 /// A hash for each word of a run of bases: of the word and its reverse complement the smaller one.
@@ -184,7 +199,9 @@ fn hashes(run: &[u8], k: usize) -> Vec<u64> {
 
 /// A one-to-one mixing of the bits, so that minimisers are no particular words (splitmix64; Steele, Lea and Flood 2014,
 /// OOPSLA, figure 17, with Stafford's constants).
-fn mixed(mut z: u64) -> u64 {
+fn mixed(word: u64) -> u64 {
+    // Without the constant, the word of A alone would be the smallest of all.
+    let mut z = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

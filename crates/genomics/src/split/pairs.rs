@@ -60,12 +60,7 @@ pub fn linked(left: &[u64], right: &[u64]) -> Vec<u64> {
 ///
 /// # Errors
 /// [`DataError`] where a part stays empty.
-pub fn pairs(
-    left: &[u64],
-    right: &[u64],
-    fractions: Fractions,
-    seed: u64,
-) -> Result<(Split, Vec<usize>), DataError> {
+pub fn pairs(left: &[u64], right: &[u64], fractions: Fractions, seed: u64) -> Result<(Split, Vec<usize>), DataError> {
     let all: Vec<usize> = (0..left.len()).collect();
     let (train, test, mut unused) = held_out(left, right, &all, fractions.test, seed)?;
     let (train, validation, mixed) = held_out(left, right, &train, fractions.validation, seed.wrapping_add(1))?;

@@ -9,7 +9,7 @@ use crate::dataset::SequenceSet;
 use crate::evaluate::outputs;
 use crate::model::StrandPolicy;
 use crate::sequence::Unknown;
-use crate::split::SplitKind;
+use crate::split::{self, SplitKind};
 use crate::systems::NetConfig;
 
 /// Models of one study at most.
@@ -146,13 +146,14 @@ impl StudyConfig {
         self.optimizer().validate()
     }
 
-    /// The same with what the data decide: the split, the window, the number of outputs.
+    /// The same with the split and the window that the data decide, for who only divides the rows.
     ///
     /// # Errors
     /// [`ConfigError`] where the settings cannot be used with these data.
-    pub fn resolved(mut self, set: &SequenceSet, upstream: bool) -> Result<Self, ConfigError> {
-        let on_genome = set.loci.iter().all(Option::is_some) && contigs(set) > 2;
-        let fallback = match (upstream, on_genome) {
+    pub fn divided(mut self, set: &SequenceSet, upstream: bool) -> Result<Self, ConfigError> {
+        let contigs = split::groups(set, SplitKind::Chromosome).unwrap_or_default();
+        let on_genome = contigs.iter().any(|&contig| contig > 1);
+        let fallback = match (upstream, on_genome || !self.test_contigs.is_empty()) {
             (true, _) => SplitKind::Upstream,
             (false, true) => SplitKind::Chromosome,
             (false, false) => SplitKind::Cluster,
@@ -163,11 +164,21 @@ impl StudyConfig {
                            chromosome, cluster or group";
             return Err(ConfigError::Conflict(problem.to_owned()));
         }
-        let window = *self.window.get_or_insert_with(|| set.longest().max(1));
-        self.network = self.network.with_shape(window, outputs(&set.labels, set.tasks.len()));
+        self.window.get_or_insert_with(|| set.longest().max(1));
         self.validate()?;
-        self.network.validate()?;
         Ok(self)
+    }
+
+    /// The same with all that the data decide: the split, the window, and the sizes of the network.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the settings cannot be used with these data.
+    pub fn resolved(self, set: &SequenceSet, upstream: bool) -> Result<Self, ConfigError> {
+        let mut config = self.divided(set, upstream)?;
+        let window = config.window.unwrap_or_else(|| set.longest());
+        config.network = config.network.with_shape(window, outputs(&set.labels, set.tasks.len()));
+        config.network.validate()?;
+        Ok(config)
     }
 
     /// The rule of the steps with its constants.
@@ -190,10 +201,4 @@ impl StudyConfig {
             Monitor::higher(&self.monitor)
         }
     }
-}
-
-/// Number of contigs that the rows lie on.
-fn contigs(set: &SequenceSet) -> usize {
-    let names: std::collections::BTreeSet<&str> = set.loci.iter().flatten().map(|locus| locus.contig.as_ref()).collect();
-    names.len()
 }

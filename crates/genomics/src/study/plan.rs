@@ -1,13 +1,13 @@
 //! How the rows of a set are divided among the models of a study.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use nn_core::data::{DataError, Fractions, Split, folds, grouped};
 
 use super::StudyConfig;
 use crate::dataset::SequenceSet;
-use crate::split::{self, SplitError, SplitKind};
+use crate::split::{self, SplitConfig, SplitError, SplitKind};
 
 /// Why a set cannot be divided.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +24,6 @@ pub enum PlanError {
     /// The rows cannot be grouped.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// A contig of the test part on which no row lies.
-    #[error("no row lies on {contig}, which test_contigs names; rows lie on {known}")]
-    NoSuchContig {
-        /// The contig asked for.
-        contig: String,
-        /// Those there are.
-        known: String,
-    },
     /// A part of the split cannot be written.
     #[error(transparent)]
     Write(#[from] DataError),
@@ -61,11 +53,17 @@ impl Plan {
         let failed = |cause| PlanError::Data { kind, cause };
         let tests: Vec<Vec<usize>> = match (kind, upstream) {
             (SplitKind::Upstream, Some(rows)) => vec![rows.to_vec()],
-            _ if !config.test_contigs.is_empty() => vec![on_contigs(set, &config.test_contigs)?],
             _ if config.folds > 0 => folds(&groups, config.folds, config.seed).map_err(failed)?,
             _ => {
-                let fractions = Fractions { validation: 0.0, test: config.test_fraction };
-                vec![grouped(&groups, fractions, config.seed).map_err(failed)?.test]
+                let part = SplitConfig {
+                    kind,
+                    test_contigs: config.test_contigs.clone(),
+                    validation_fraction: 0.0,
+                    test_fraction: config.test_fraction,
+                    seed: config.seed,
+                    ..SplitConfig::default()
+                };
+                vec![split::split(set, &part)?.test]
             }
         };
         let mut splits = Vec::with_capacity(config.models);
@@ -117,7 +115,7 @@ impl Plan {
 
     /// Every row that is in the test part of a model, ascending, with the models that it tests.
     pub fn tested(&self) -> Vec<(usize, Vec<usize>)> {
-        let mut found = std::collections::BTreeMap::<usize, Vec<usize>>::new();
+        let mut found = BTreeMap::<usize, Vec<usize>>::new();
         for (model, split) in self.splits.iter().enumerate() {
             split.test.iter().for_each(|&row| found.entry(row).or_default().push(model));
         }
@@ -134,16 +132,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// Rows that lie on the named contigs.
-fn on_contigs(set: &SequenceSet, contigs: &[String]) -> Result<Vec<usize>, PlanError> {
-    let of = |row: &usize| set.loci[*row].as_ref().map(|locus| locus.contig.as_ref());
-    let known: BTreeSet<&str> = set.loci.iter().flatten().map(|locus| locus.contig.as_ref()).collect();
-    if let Some(contig) = contigs.iter().find(|contig| !known.contains(contig.as_str())) {
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(PlanError::NoSuchContig { contig: contig.clone(), known });
-    }
-    let asked: BTreeSet<&str> = contigs.iter().map(String::as_str).collect();
-    Ok((0..set.len()).filter(|row| of(row).is_some_and(|contig| asked.contains(contig))).collect())
 }

@@ -16,8 +16,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv1d, ConvConfig, Gru, RecurrentConfig, dropout};
-use nn_core::ops::max_pool;
+use nn_core::layers::{Conv1d, ConvConfig, RecurrentConfig, dropout};
 use nn_core::optim::{OptimizerConfig, Schedule};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -26,10 +25,12 @@ use super::blocks::Stage;
 use super::parts::{dense, penalty};
 use super::recipe::Recipe;
 
+mod modules;
 mod objective;
 #[cfg(test)]
 mod tests;
 
+pub use self::modules::{CpgModule, DnaModule};
 pub use self::objective::DeepCpgObjective;
 
 /// What a network reads.
@@ -136,11 +137,12 @@ impl DeepCpgConfig {
             in_range("pools", self.pools[at], 1..=4096)?;
         }
         Stage::check(&self.stages(), "window", self.window)?;
-        in_range("hidden", self.hidden, 1..=65_536)?;
         in_range("neighbours", self.neighbours, 1..=10_000)?;
         in_range("reach", self.reach, 1..=1_000_000_000)?;
-        in_range("per_cell", self.per_cell, 1..=65_536)?;
-        in_range("recurrent", self.recurrent, 1..=65_536)?;
+        let (hidden, per_cell, recurrent) = (self.hidden, self.per_cell, self.recurrent);
+        for (field, units) in [("hidden", hidden), ("per_cell", per_cell), ("recurrent", recurrent)] {
+            in_range(field, units, 1..=65_536)?;
+        }
         self.joint.iter().try_for_each(|&units| in_range("joint", units, 1..=65_536))?;
         in_range("dropout", self.dropout, 0.0..=0.95)?;
         in_range("l1", self.l1, 0.0..=1e6)?;
@@ -186,42 +188,6 @@ impl DeepCpgConfig {
         let cell = dense([4 * self.neighbours, self.per_cell], Init::GlorotUniform, device, rng);
         let config = RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(self.per_cell, self.recurrent) };
         Ok(CpgModule { cell, recurrent: config.gru(device, rng)? })
-    }
-}
-
-/// Two convolutions and a dense layer over a sequence.
-#[derive(Module, Debug)]
-pub struct DnaModule {
-    conv1: Conv1d,
-    conv2: Conv1d,
-    hidden: Linear,
-    pools: [usize; 2],
-}
-
-impl DnaModule {
-    /// # Shapes
-    /// - x `[batch, 4, window]`; output `[batch, hidden]`
-    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
-        let [first, second] = self.pools;
-        let x = max_pool(relu(self.conv1.forward(x)), [first], [first], [0]); // [batch, filters 0, length]
-        let x = max_pool(relu(self.conv2.forward(x)), [second], [second], [0]); // [batch, filters 1, length]
-        relu(self.hidden.forward(x.flatten::<2>(1, 2))) // [batch, hidden]
-    }
-}
-
-/// A dense layer over the neighbours in each cell, and a gated layer over the cells in both directions.
-#[derive(Module, Debug)]
-pub struct CpgModule {
-    cell: Linear,
-    recurrent: Gru,
-}
-
-impl CpgModule {
-    /// # Shapes
-    /// - x `[batch, cells, 4 * neighbours]`; output `[batch, 2 * recurrent]`
-    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
-        let x = relu(self.cell.forward(x)); // [batch, cells, per cell]
-        self.recurrent.forward(x, None, None).last // [batch, 2 recurrent]
     }
 }
 
@@ -282,8 +248,8 @@ impl DeepCpg {
     /// The penalty on the weights, those that read a state of the gated layer and those of the output apart; shape `[1]`.
     pub fn penalty(&self) -> Option<Tensor<1>> {
         let factors = [self.config.l1, self.config.l2];
-        let counts = |path: &str| !path.starts_with("output") && [".weight", ".weight_ih"].iter().any(|end| path.ends_with(end));
-        penalty(self, |path| if counts(path) { factors } else { [0.0; 2] })
+        let counts = |path: &str| path.ends_with(".weight") || path.ends_with(".weight_ih");
+        penalty(self, |path| if counts(path) && !path.starts_with("output") { factors } else { [0.0; 2] })
     }
 
     /// A joint network with the modules of two that were trained alone.
@@ -291,13 +257,13 @@ impl DeepCpg {
     /// # Errors
     /// [`ConfigError::Conflict`] when this is no joint network, or their sizes differ.
     pub fn with_trained(self, dna: &Self, cpg: &Self) -> Result<Self, ConfigError> {
-        let alike = |other: &Self, modules: Modules| {
-            let DeepCpgConfig { joint, dropout, l1, l2, .. } = self.config.clone();
-            DeepCpgConfig { modules, joint, dropout, l1, l2, ..other.config.clone() }
-                == DeepCpgConfig { modules, ..self.config.clone() }
+        let sizes = |config: &DeepCpgConfig| {
+            let (modules, joint, dropout, l1, l2) = (Modules::Joint, Vec::new(), 0.0, 0.0, 0.0);
+            DeepCpgConfig { modules, joint, dropout, l1, l2, ..config.clone() }
         };
-        match (&dna.dna, &cpg.cpg, self.config.modules) {
-            (Some(first), Some(second), Modules::Joint) if alike(dna, Modules::Dna) && alike(cpg, Modules::Cpg) => {
+        let alike = sizes(&self.config) == sizes(&dna.config) && sizes(&self.config) == sizes(&cpg.config);
+        match (&dna.dna, &cpg.cpg) {
+            (Some(first), Some(second)) if alike && self.config.modules == Modules::Joint => {
                 Ok(Self { dna: Some(first.clone()), cpg: Some(second.clone()), ..self })
             }
             _ => Err(ConfigError::Conflict(

@@ -34,8 +34,8 @@ pub enum VariantError {
     Score(#[from] ScoreError),
     /// File and genome have no contig in common.
     #[error(
-        "{path} has variants on {file}; the genome has none of these, but {genome}; take files of one assembly, or give \
-         an alias table (--alias)"
+        "{path} has variants on {file}; the genome has none of these, but {genome}; take files of one assembly, or \
+         give an alias table (--alias)"
     )]
     Contigs {
         /// The file.
@@ -117,8 +117,8 @@ impl Summary {
 /// | `GALEN_DELTA` | their difference: of the probabilities where the scores are logits, of the values otherwise |
 /// | `GALEN_LOGODDS` | logarithm of the odds ratio, where the scores are logits |
 ///
-/// Each has one value for each alternate allele, `.` where there is none. With several tasks the four of scores bear the
-/// task's name: `GALEN_DELTA_USF2`. Effects are always those of REF turning into ALT, whichever the genome has.
+/// Each has one value for each alternate allele, `.` where there is none. With several tasks the four of scores bear
+/// the task's name: `GALEN_DELTA_USF2`. Effects are always those of REF turning into ALT, whichever the genome has.
 ///
 /// [`Status`]: super::Status
 ///

@@ -1,9 +1,9 @@
 //! The sequence of an interval with several variants in it.
 //!
-//! The semantics are those of kipoiseq's `VariantSeqExtractor`: one position, the anchor, keeps its place, and bases are
-//! laid out from it in both directions, so that a deletion pulls in bases from beyond the interval and an insertion
-//! pushes some out. Two things differ: bases beyond the end of a contig are N or refused instead of missing, and variants
-//! that overlap are refused instead of being inserted one after the other.
+//! The semantics are those of kipoiseq's `VariantSeqExtractor`: one position, the anchor, keeps its place, and bases
+//! are laid out from it in both directions, so that a deletion pulls in bases from beyond the interval and an
+//! insertion pushes some out. Two things differ: bases beyond the end of a contig are N or refused instead of missing,
+//! and variants that overlap are refused instead of being inserted one after the other.
 
 use std::sync::Arc;
 
@@ -71,8 +71,8 @@ impl Edit<'_> {
 
 /// The sequence of `interval` with all of `variants` in it, in capitals; on the reverse strand its reverse complement.
 ///
-/// `anchor` is a position of the genome, moved into the interval if it lies outside; a variant that holds it is cut there.
-/// REF is not compared with the genome, and variants far from the interval do no harm.
+/// `anchor` is a position of the genome, moved into the interval if it lies outside; a variant that holds it is cut
+/// there. REF is not compared with the genome, and variants far from the interval do no harm.
 ///
 /// # Errors
 /// [`HaplotypeError`] if two variants overlap, one lies on another contig, or the genome does not have the bases.

@@ -11,9 +11,9 @@ use crate::locus::Locus;
 /// Bases read at once on the way to the left.
 const BLOCK: i64 = 256;
 
-/// The variant left-aligned and trimmed. Both alleles keep at least one base; the sequence that the variant makes of the
-/// genome does not change. At the first base of a contig, where no base is left of it, the base behind an insertion or
-/// deletion is kept, as `bcftools norm` does.
+/// The variant left-aligned and trimmed. Both alleles keep at least one base; the sequence that the variant makes of
+/// the genome does not change. At the first base of a contig, where no base is left of it, the base behind an
+/// insertion or deletion is kept, as `bcftools norm` does.
 ///
 /// The contig has to be named as the genome names it; otherwise, as where an allele is empty, nothing is shifted.
 pub fn normalise(variant: &Variant, genome: &Genome) -> Variant {

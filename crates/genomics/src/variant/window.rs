@@ -2,12 +2,12 @@
 //!
 //! The first base of the variant has index `(width − 1) / 2`, rounded down: the middle base of an odd width, the base
 //! left of the middle of an even one. So do `ExPecto` (`chromatin.py`: `windowsize / 2 - 1`), baskerville (`vcf.py`:
-//! `seq_len // 2 - 1`) and Selene since its issue 72 (`_get_ref_idxs`). A longer REF begins there too, as in the first two;
-//! Selene puts its middle base there.
+//! `seq_len // 2 - 1`) and Selene since its issue 72 (`_get_ref_idxs`). A longer REF begins there too, as in the first
+//! two; Selene puts its middle base there.
 //!
-//! An insertion or deletion moves one flank. The window of the alternate allele is cut once so that the left flank stays
-//! where it is, and once so that the right one does; the mean of both scores is the compensation of baskerville's pull
-//! request 8, with bases of the genome instead of padding where the flank moves in.
+//! An insertion or deletion moves one flank. The window of the alternate allele is cut once so that the left flank
+//! stays where it is, and once so that the right one does; the mean of both scores is the compensation of
+//! baskerville's pull request 8, with bases of the genome instead of padding where the flank moves in.
 
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ pub struct Windows {
 /// alternate allele (`swapped`), it is the reference allele that is put in.
 ///
 /// # Errors
-/// [`GenomeError`] for an unknown contig, a width that no window may have, and, under [`Edge::Refuse`], for a window that
-/// leaves its contig.
+/// [`GenomeError`] for an unknown contig, a width that no window may have, and, under [`Edge::Refuse`], for a window
+/// that leaves its contig.
 pub fn windows(
     variant: &Variant,
     swapped: bool,

@@ -4,6 +4,8 @@ pip install pysam==0.24.1; python records.py
 Writes records.bcf and records.json.
 """
 import json
+import tempfile
+from pathlib import Path
 
 import pysam
 
@@ -26,11 +28,12 @@ rows = [
     "chr20\t70001\t.\tG\t*,GTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT\t2\tPASS\tDP=1\tGT\t0/2\t0/0",
     "chr20\t70002\t.\tG\t.\t.\t.\tDP=2\tGT\t0/0\t0/0",
 ]
-with open("/tmp/records.vcf", "w") as file:
-    file.write(text + "\n".join(rows) + "\n")
-with pysam.VariantFile("/tmp/records.vcf") as source, pysam.VariantFile("records.bcf", "wb", header=source.header) as sink:
-    for record in source:
-        sink.write(record)
+with tempfile.TemporaryDirectory() as folder:
+    plain = Path(folder, "records.vcf")
+    plain.write_text(text + "\n".join(rows) + "\n")
+    with pysam.VariantFile(plain) as source, pysam.VariantFile("records.bcf", "wb", header=source.header) as sink:
+        for record in source:
+            sink.write(record)
 with pysam.VariantFile("records.bcf") as back:
     lines = [str(record).rstrip("\n") for record in back]
 with open("records.json", "w") as file:

@@ -78,7 +78,7 @@ fn haplotypes_are_those_of_kipoiseq() {
         let variants: Vec<Variant> = case["variants"].as_array().unwrap().iter().map(variant).collect();
         let strand = if case["strand"] == "-" { Strand::Reverse } else { Strand::Forward };
         let interval = Locus::new("c", number("start"), number("end")).unwrap().on(strand);
-        let length = if case["fixed"] == true { Length::Fixed } else { Length::Free };
+        let length = if case["fixed"].as_bool().unwrap() { Length::Fixed } else { Length::Free };
         let found = haplotype(&genome, &interval, &variants, number("anchor"), length, Edge::Refuse).unwrap();
         assert_eq!(String::from_utf8(found).unwrap(), case["sequence"].as_str().unwrap(), "{case}");
     }
@@ -217,7 +217,7 @@ fn scored(input: &Path, vcf: &Path, table: &Path) -> Result<Summary, VariantErro
     let config = ScoreConfig { width: 5, ..ScoreConfig::default() };
     let mut scorer = VariantScorer::new(&genome, config, vec!["gc".to_owned()], gc).unwrap();
     let outputs = Outputs { vcf: Some(vcf), table: Some(table) };
-    annotate(VcfReader::open(input).unwrap(), &genome, Some(&mut scorer), outputs)
+    annotate(VcfReader::open(input)?, &genome, Some(&mut scorer), outputs)
 }
 
 #[test]

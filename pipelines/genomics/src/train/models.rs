@@ -4,8 +4,7 @@ use crate::cli::say;
 use anyhow::Context;
 use genomics::baselines;
 use genomics::evaluate::Scores;
-use genomics::kmer::KmerConfig;
-use genomics::model::{SequenceModel, StrandPolicy};
+use genomics::model::SequenceModel;
 use genomics::study::{Study, Trained};
 use nn_core::burn::tensor::Device;
 use nn_core::train::{Checkpoints, StopReason};
@@ -120,8 +119,7 @@ pub(super) fn baselines(common: &Common, folder: &RunFolder, study: &Study<'_>) 
         }
     }
     say(common, "baselines");
-    let both_strands = study.preprocessing().strands != StrandPolicy::Given;
-    let config = KmerConfig { both_strands, ..KmerConfig::default() };
+    let config = super::kmers(study.preprocessing().strands);
     let mut found: Vec<Baseline> = Vec::new();
     for model in 0..models {
         let split = study.plan().split(model);

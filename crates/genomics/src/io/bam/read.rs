@@ -75,7 +75,8 @@ impl AlignedRead {
 
     /// The base behind the last one that is aligned. Without a CIGAR that is `start`.
     pub fn end(&self) -> i64 {
-        let spanned: i64 = self.operations().filter(|(letter, _)| b"MDN=X".contains(letter)).map(|(_, bases)| bases).sum();
+        let spanned: i64 =
+            self.operations().filter(|(letter, _)| b"MDN=X".contains(letter)).map(|(_, bases)| bases).sum();
         self.start + spanned
     }
 
@@ -109,9 +110,9 @@ impl AlignedRead {
 
     /// Letters and numbers of bases. An operation that does not exist has the letter `?` and no place on the contig.
     fn operations(&self) -> impl Iterator<Item = (u8, i64)> {
-        self.cigar.iter().map(|&packed| {
-            (OPERATIONS.get((packed & 15) as usize).copied().unwrap_or(b'?'), i64::from(packed >> 4))
-        })
+        self.cigar
+            .iter()
+            .map(|&packed| (OPERATIONS.get((packed & 15) as usize).copied().unwrap_or(b'?'), i64::from(packed >> 4)))
     }
 
     /// Back to a read without anything, with the memory kept.

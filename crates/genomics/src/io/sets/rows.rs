@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::super::IoError;
-use super::super::text::Lines;
-use crate::io::Input;
+use crate::io::text::Lines;
+use crate::io::{Input, IoError};
 
 /// Rows with as many columns as the first.
 pub(super) struct Rows {
