@@ -301,8 +301,7 @@ impl Alignments {
             self.index = Some(index);
         }
         let chunks = self.index.as_ref().map(|index| index.chunks(contig, start, end)).unwrap_or_default();
-        let source =
-            binary::Chunks::open(&self.path, self.contigs.len(), chunks).map_err(IoError::read(&self.path))?;
+        let source = binary::Chunks::open(&self.path, self.contigs.len(), chunks).map_err(IoError::read(&self.path))?;
         self.begin(Box::new(source), region);
         Ok(())
     }
