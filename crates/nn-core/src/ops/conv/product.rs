@@ -273,7 +273,9 @@ impl Accumulation<'_> {
     pub(super) fn run(&self, out: &mut [f32]) {
         let (lanes, full) = (lanes(), full_rows());
         let wide = self.pitch / lanes;
-        assert!(self.columns <= self.pitch && self.pitch.is_multiple_of(lanes) && out.len() == self.columns * self.at.len());
+        assert!(
+            self.columns <= self.pitch && self.pitch.is_multiple_of(lanes) && out.len() == self.columns * self.at.len()
+        );
         let furthest = self.at.iter().max().copied().unwrap_or(0);
         for &(from, row, count) in self.segments {
             assert!(from + furthest + count <= self.x.len() && (row + count) * self.pitch <= self.rows.len());

@@ -1,0 +1,359 @@
+//! Predictions on their way out: one row for every row that came in, with its scores or with the reason why it has
+//! none.
+//!
+//! The name of the file tells the format: `.parquet` (Snappy), `.csv` or `.tsv`. Rows are collected into batches, and
+//! go to a temporary file in the same folder that gets its name when it is whole: a run that breaks off leaves the file
+//! that was there before, and no half of another.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array};
+use ::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::Compression;
+use ::parquet::file::properties::WriterProperties;
+
+use super::IoError;
+use super::text::extension;
+use crate::locus::Locus;
+use crate::predict::Prediction;
+
+/// Rows that are collected before they are written.
+const BATCH: usize = 8192;
+
+/// The columns before those of the scores. Positions are 0-based and half-open, as in BED.
+const COLUMNS: [&str; 7] = ["row", "name", "contig", "start", "end", "strand", "status"];
+
+/// Where predictions go. [`PredictionWriter::finish`] completes the file; without it there is none.
+pub struct PredictionWriter {
+    sink: Sink,
+    /// Number of scores of a row.
+    outputs: usize,
+    waiting: Vec<Prediction>,
+    rows: u64,
+    path: PathBuf,
+    temporary: Option<Temporary>,
+}
+
+enum Sink {
+    Text(Box<csv::Writer<Box<dyn Write + Send>>>),
+    Columns(Box<ArrowWriter<BufWriter<File>>>, SchemaRef),
+}
+
+impl PredictionWriter {
+    /// Starts a file with a column for each of `outputs`; its name (`.parquet`, `.csv` or `.tsv`) tells the format.
+    ///
+    /// # Errors
+    /// [`IoError::Format`] for another name, [`IoError::Write`] if the file cannot be created.
+    pub fn create(path: &Path, outputs: &[String]) -> Result<Self, IoError> {
+        let kind = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
+            String::new()
+        } else {
+            extension(path)
+        };
+        let delimiter = match kind.as_str() {
+            "parquet" => None,
+            "csv" => Some(b','),
+            "tsv" => Some(b'\t'),
+            _ => return Err(IoError::format(path, "predictions are .parquet, .csv or .tsv; name the file so")),
+        };
+        let started = Temporary::beside(path).and_then(|(temporary, file)| {
+            let sink = match delimiter {
+                None => Sink::columns(file, outputs)?,
+                Some(delimiter) => Sink::text(Box::new(file), delimiter, outputs)?,
+            };
+            Ok((temporary, sink))
+        });
+        let (temporary, sink) = started.map_err(|cause| IoError::Write { path: path.to_path_buf(), cause })?;
+        Ok(Self::over(sink, outputs, path, Some(temporary)))
+    }
+
+    /// Writes CSV to a stream, such as standard output; `name` stands in messages.
+    ///
+    /// # Errors
+    /// [`IoError::Write`] if the stream does not take the heading.
+    pub fn csv(stream: Box<dyn Write + Send>, name: &str, outputs: &[String]) -> Result<Self, IoError> {
+        let path = Path::new(name);
+        let sink = Sink::text(stream, b',', outputs);
+        let sink = sink.map_err(|cause| IoError::Write { path: path.to_path_buf(), cause })?;
+        Ok(Self::over(sink, outputs, path, None))
+    }
+
+    fn over(sink: Sink, outputs: &[String], path: &Path, temporary: Option<Temporary>) -> Self {
+        let path = path.to_path_buf();
+        Self { sink, outputs: outputs.len(), waiting: Vec::new(), rows: 0, path, temporary }
+    }
+
+    /// Takes one row.
+    ///
+    /// # Errors
+    /// [`IoError::Write`] if the disk is full, the stream is closed, or the row has more or fewer scores than there are
+    /// columns.
+    pub fn push(&mut self, row: Prediction) -> Result<(), IoError> {
+        let found = row.values.as_ref().map_or(self.outputs, Vec::len);
+        if found != self.outputs {
+            let problem = format!("row {} has {found} scores where {} are due", row.row, self.outputs);
+            return Err(self.failed(io::Error::new(io::ErrorKind::InvalidInput, problem)));
+        }
+        self.rows += 1;
+        self.waiting.push(row);
+        if self.waiting.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), IoError> {
+        let rows = mem::take(&mut self.waiting);
+        let written = self.sink.write(&rows, self.outputs);
+        written.map_err(|cause| self.failed(cause))
+    }
+
+    fn failed(&self, cause: io::Error) -> IoError {
+        IoError::Write { path: self.path.clone(), cause }
+    }
+
+    /// Writes what is left, gives the file its name, and returns the number of rows.
+    ///
+    /// # Errors
+    /// [`IoError::Write`]; the file of that name, if there was one, is then untouched.
+    pub fn finish(mut self) -> Result<u64, IoError> {
+        self.flush()?;
+        let Self { sink, rows, path, temporary, .. } = self;
+        let named = sink.finish().and_then(|()| match temporary {
+            Some(temporary) => temporary.name(&path),
+            None => Ok(()),
+        });
+        named.map(|()| rows).map_err(|cause| IoError::Write { path, cause })
+    }
+}
+
+/// Names of the columns of the scores; one that another column has already gets `score ` before it.
+fn heading(outputs: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
+    for output in outputs {
+        let mut name = output.clone();
+        while names.contains(&name) {
+            name.insert_str(0, "score ");
+        }
+        names.push(name);
+    }
+    names
+}
+
+impl Sink {
+    fn text(stream: Box<dyn Write + Send>, delimiter: u8, outputs: &[String]) -> io::Result<Self> {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(stream);
+        writer.write_record(heading(outputs))?;
+        Ok(Self::Text(Box::new(writer)))
+    }
+
+    fn columns(file: File, outputs: &[String]) -> io::Result<Self> {
+        // The name of the library and its version would make equal rows unequal files.
+        let properties =
+            WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("galen".to_owned());
+        let schema = schema(outputs);
+        let file = BufWriter::with_capacity(1 << 20, file);
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
+        Ok(Self::Columns(Box::new(writer), schema))
+    }
+
+    fn write(&mut self, rows: &[Prediction], outputs: usize) -> io::Result<()> {
+        match self {
+            Self::Text(writer) => {
+                for row in rows {
+                    writer.write_record(fields(row, outputs))?;
+                }
+                Ok(())
+            }
+            Self::Columns(writer, schema) => {
+                let batch =
+                    RecordBatch::try_new(Arc::clone(schema), columns(rows, outputs)).map_err(io::Error::other)?;
+                writer.write(&batch)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Text(mut writer) => writer.flush(),
+            Self::Columns(writer, _) => (*writer).into_inner()?.flush(),
+        }
+    }
+}
+
+fn fields(row: &Prediction, outputs: usize) -> Vec<String> {
+    let mut fields = vec![row.row.to_string(), row.name.clone()];
+    fields.extend(match &row.locus {
+        Some(Locus { contig, start, end, strand }) => {
+            [contig.to_string(), start.to_string(), end.to_string(), strand.sign().to_string()]
+        }
+        None => [const { String::new() }; 4],
+    });
+    fields.push(row.status.clone());
+    match &row.values {
+        Some(values) => fields.extend(values.iter().map(f64::to_string)),
+        None => fields.resize(COLUMNS.len() + outputs, String::new()),
+    }
+    fields
+}
+
+fn schema(outputs: &[String]) -> SchemaRef {
+    let kind = |column: usize| match column {
+        0 => (DataType::UInt64, false),
+        1 | 6 => (DataType::Utf8, false),
+        2 | 5 => (DataType::Utf8, true),
+        3 | 4 => (DataType::Int64, true),
+        _ => (DataType::Float64, true),
+    };
+    let field = |(column, name): (usize, String)| {
+        let (kind, optional) = kind(column);
+        Field::new(name, kind, optional)
+    };
+    Arc::new(Schema::new(heading(outputs).into_iter().enumerate().map(field).collect::<Vec<_>>()))
+}
+
+fn columns(rows: &[Prediction], outputs: usize) -> Vec<ArrayRef> {
+    let text =
+        |of: fn(&Prediction) -> Option<String>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
+    let place = |of: fn(&Locus) -> i64| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.locus.as_ref().map(of)).collect::<Int64Array>())
+    };
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.row))),
+        text(|row| Some(row.name.clone())),
+        text(|row| row.locus.as_ref().map(|locus| locus.contig.to_string())),
+        place(|locus| locus.start),
+        place(|locus| locus.end),
+        text(|row| row.locus.as_ref().map(|locus| locus.strand.sign().to_string())),
+        text(|row| Some(row.status.clone())),
+    ];
+    columns.extend((0..outputs).map(|output| -> ArrayRef {
+        let values = rows.iter().map(|row| row.values.as_ref().map(|values| values[output]));
+        Arc::new(values.collect::<Float64Array>())
+    }));
+    columns
+}
+
+/// A file under a temporary name in the folder where it will stay; removed unless it gets its own.
+struct Temporary {
+    path: PathBuf,
+    named: bool,
+}
+
+impl Temporary {
+    /// Creates one; its name begins with a dot and ends in `.tmp`, so that [`nn_core::atomic::sweep`] finds what a
+    /// killed process left.
+    fn beside(path: &Path) -> io::Result<(Self, File)> {
+        let Some(name) = path.file_name() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
+        };
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}-rows.tmp", std::process::id()));
+        let hidden = path.with_file_name(hidden);
+        // One that a killed process of the same number left is written over.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&hidden)?;
+        Ok((Self { path: hidden, named: false }, file))
+    }
+
+    fn name(mut self, path: &Path) -> io::Result<()> {
+        OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
+        fs::rename(&self.path, path)?;
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.named {
+            // What led here matters more than what may fail here.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::arrow::array::Array;
+    use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::locus::Strand;
+
+    fn some() -> (Vec<String>, Vec<Prediction>) {
+        let scored = Prediction {
+            row: 1,
+            name: "a, b".to_owned(),
+            locus: Some(Locus::new("chr1", 0, 101).unwrap().on(Strand::Reverse)),
+            status: "ok".to_owned(),
+            values: Some(vec![0.25, 1e-9]),
+        };
+        let status = "invalid: '-' at base 3 is no nucleotide".to_owned();
+        let refused = Prediction { row: 2, name: "x".to_owned(), locus: None, status, values: None };
+        (vec!["bound".to_owned(), "status".to_owned()], vec![scored, refused])
+    }
+
+    fn write(path: &Path) -> u64 {
+        let (outputs, rows) = some();
+        let mut writer = PredictionWriter::create(path, &outputs).unwrap();
+        rows.into_iter().for_each(|row| writer.push(row).unwrap());
+        assert!(!path.exists(), "the file has its name before it is whole");
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn parquet_holds_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, again) = (folder.path().join("a.parquet"), folder.path().join("b.parquet"));
+        assert_eq!((write(&path), write(&again)), (2, 2));
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap(), "equal rows, equal bytes");
+        let mut reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap().build().unwrap();
+        let batch = reader.next().unwrap().unwrap();
+        let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+        assert_eq!(names, [&COLUMNS[..], &["bound", "score status"]].concat());
+        let text = |column: usize| batch.column(column).as_any().downcast_ref::<StringArray>().unwrap().clone();
+        let scores = |column: usize| batch.column(column).as_any().downcast_ref::<Float64Array>().unwrap().clone();
+        assert_eq!((text(1).value(0), text(2).value(0), text(5).value(0)), ("a, b", "chr1", "-"));
+        assert!(text(2).is_null(1) && batch.column(3).is_null(1) && scores(7).is_null(1));
+        assert_eq!((scores(7).value(0), scores(8).value(0)), (0.25, 1e-9));
+    }
+
+    #[test]
+    fn text_has_the_same_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        write(&path);
+        let expected = "row,name,contig,start,end,strand,status,bound,score status\n\
+                        1,\"a, b\",chr1,0,101,-,ok,0.25,0.000000001\n\
+                        2,x,,,,,invalid: '-' at base 3 is no nucleotide,,\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let path = folder.path().join("empty.tsv");
+        assert_eq!(PredictionWriter::create(&path, &[]).unwrap().finish().unwrap(), 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), COLUMNS.join("\t") + "\n");
+    }
+
+    #[test]
+    fn what_breaks_off_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "old").unwrap();
+        let (outputs, rows) = some();
+        let mut writer = PredictionWriter::create(&path, &outputs).unwrap();
+        writer.push(rows[0].clone()).unwrap();
+        let short = Prediction { values: Some(vec![1.0]), ..rows[0].clone() };
+        assert!(writer.push(short).unwrap_err().to_string().contains("row 1 has 1 scores where 2 are due"));
+        drop(writer);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        for name in ["a.xlsx", "a.csv.gz"] {
+            let error = PredictionWriter::create(&folder.path().join(name), &outputs).err().unwrap().to_string();
+            assert!(error.contains(".parquet, .csv or .tsv"), "{error}");
+        }
+        assert!(PredictionWriter::create(&folder.path().join("absent/a.csv"), &outputs).is_err());
+    }
+}

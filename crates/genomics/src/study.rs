@@ -1,0 +1,214 @@
+//! A study: one sequence set, one split rule, several models and the baselines.
+//!
+//! Rows are divided into a training and a test part by what must not stand on both sides ([`Plan`]); each model has its
+//! own seed and its own validation part, a tenth of the training part in whole groups. What is fitted, weights, baselines
+//! and the epoch that is kept, is fitted to the training part and chosen on the validation part; the test part is read
+//! once, at the end.
+
+mod config;
+mod motifs;
+mod objective;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use self::config::{MODELS, OptimizerKind, StudyConfig};
+pub use self::motifs::{LearntMotif, LearntMotifError, learnt_motifs};
+pub use self::objective::SequenceObjective;
+pub use self::plan::{Plan, PlanError};
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use nn_core::config::ConfigError;
+use nn_core::data::{Shuffled, rng};
+use nn_core::metrics::MetricError;
+use nn_core::train::{Checkpoints, FitConfig, Observer, Outcome, StepError, Supervised, TrainError, fit};
+
+use crate::dataset::{DatasetError, SequenceSet};
+use crate::evaluate::Judged;
+use crate::model::{ARCHITECTURE, Ensemble, ModelCard, Origin, Predicts, Preprocessing, SequenceModel};
+use crate::split::SplitKind;
+
+/// Why a study cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// A setting is out of range, or two exclude each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The set does not fit together.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The rows cannot be divided as asked.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Predicting failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// A score has no value, for example because all labels are equal.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+}
+
+/// One trained model of a study and what training came to.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model with its card, ready to be saved.
+    pub model: SequenceModel,
+    /// How training ended.
+    pub outcome: Outcome,
+}
+
+/// A set with its split, ready to train on.
+#[derive(Debug)]
+pub struct Study<'a> {
+    set: &'a SequenceSet,
+    dataset: String,
+    config: StudyConfig,
+    plan: Plan,
+    preprocessing: Preprocessing,
+}
+
+impl<'a> Study<'a> {
+    /// A study of `set`, called `dataset`, under a configuration that was [resolved](StudyConfig::resolved) for it.
+    ///
+    /// # Errors
+    /// [`StudyError::Config`], [`StudyError::Dataset`].
+    pub fn new(set: &'a SequenceSet, dataset: &str, plan: Plan, config: StudyConfig) -> Result<Self, StudyError> {
+        set.check()?;
+        config.validate()?;
+        let window = config.window.unwrap_or_else(|| set.longest());
+        let preprocessing = Preprocessing::new(window, config.strands, config.unknown);
+        Ok(Self { set, dataset: dataset.to_owned(), config, plan, preprocessing })
+    }
+
+    /// The rows.
+    pub fn set(&self) -> &'a SequenceSet {
+        self.set
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &StudyConfig {
+        &self.config
+    }
+
+    /// How the rows are divided.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How sequences become input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// How the rows are divided, by name.
+    pub fn split_kind(&self) -> SplitKind {
+        self.plan.kind()
+    }
+
+    /// Seed of model `i`: the first has the study's.
+    pub fn seed(&self, i: usize) -> u64 {
+        self.config.seed + i as u64
+    }
+
+    fn card(&self, i: usize) -> ModelCard {
+        let learnt = self.plan.split(i).train.iter().filter_map(|&row| self.set.loci[row].as_ref());
+        let contigs: BTreeSet<&str> = learnt.map(|locus| locus.contig.as_ref()).collect();
+        ModelCard {
+            network: self.config.network.clone(),
+            preprocessing: self.preprocessing.clone(),
+            predicts: Predicts { tasks: self.set.tasks.clone(), labels: self.set.labels.clone() },
+            origin: Origin {
+                dataset: self.dataset.clone(),
+                split: self.split_kind().name().to_owned(),
+                seed: self.seed(i),
+                contigs: contigs.into_iter().map(str::to_owned).collect(),
+            },
+        }
+    }
+
+    /// Trains model `i`.
+    ///
+    /// # Errors
+    /// [`StudyError`]; see [`fit`] for what of a failed run is kept.
+    pub fn train(
+        &self,
+        i: usize,
+        device: &Device,
+        (checkpoints, resume): (Option<&Checkpoints>, bool),
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Trained, StudyError> {
+        let (config, seed, split) = (&self.config, self.seed(i), self.plan.split(i));
+        let device = device.clone().autodiff();
+        let network = config.network.init(&device, &mut rng(seed, &[0]))?;
+        let card = self.card(i);
+        let objective = SequenceObjective {
+            set: self.set,
+            preprocessing: &self.preprocessing,
+            monitored: &split.validation,
+            device,
+        };
+        let clip = (config.clip_norm > 0.0).then_some(config.clip_norm);
+        let mut learner = Supervised::new(objective, network, config.optimizer().init(), ARCHITECTURE)
+            .with_clip_norm(clip)
+            .with_metadata(card.metadata());
+        let fit_config = FitConfig {
+            patience: Some(config.patience),
+            seed,
+            ..FitConfig::new(config.epochs, config.learning_rate, config.monitor())
+        };
+        let sampler = Shuffled::new(split.train.clone(), config.batch_size);
+        let outcome = fit(&mut learner, &sampler, &fit_config, checkpoints, resume, observer, stop)?;
+        Ok(Trained { model: SequenceModel { network: learner.into_model()?, card }, outcome })
+    }
+
+    /// Logits, or values, of a model for rows of the set: `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// [`StudyError::Step`] when the device does not give the numbers back.
+    pub fn predict(&self, model: &SequenceModel, rows: &[usize]) -> Result<Vec<f64>, StudyError> {
+        Ok(model.logits(&self.sequences(rows))?)
+    }
+
+    /// As [`Study::predict`], the mean of an ensemble.
+    ///
+    /// # Errors
+    /// As [`Study::predict`].
+    pub fn predict_together(&self, models: &Ensemble, rows: &[usize]) -> Result<Vec<f64>, StudyError> {
+        Ok(models.logits(&self.sequences(rows))?)
+    }
+
+    fn sequences(&self, rows: &[usize]) -> Vec<&'a [u8]> {
+        rows.iter().map(|&row| self.set.sequences[row].as_slice()).collect()
+    }
+
+    /// Logits of rows beside their labels.
+    ///
+    /// # Errors
+    /// [`StudyError::Metric`] when a prediction is not a number.
+    pub fn judge(&self, rows: &[usize], logits: Vec<f64>) -> Result<Judged, StudyError> {
+        Ok(Judged::of(self.set, rows, logits)?)
+    }
+
+    /// The groups that a bootstrap of `rows` draws whole, because rows that share one are not independent: contigs where
+    /// there are at least ten, else the groups that the split keeps together.
+    pub fn bootstrap_groups(&self, rows: &[usize]) -> Vec<u64> {
+        let contigs: Option<Vec<&str>> =
+            rows.iter().map(|&row| self.set.loci[row].as_ref().map(|locus| locus.contig.as_ref())).collect();
+        let many = |names: &Vec<&str>| names.iter().collect::<BTreeSet<_>>().len() >= FEWEST_CONTIGS;
+        match contigs.filter(many) {
+            Some(names) => nn_core::data::group_ids(names),
+            None => rows.iter().map(|&row| self.plan.groups()[row]).collect(),
+        }
+    }
+}
+
+/// Contigs that a bootstrap by contig needs: fewer do not say how much they differ.
+const FEWEST_CONTIGS: usize = 10;

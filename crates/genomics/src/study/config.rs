@@ -1,0 +1,223 @@
+//! Everything that decides a study's result.
+
+use nn_core::config::{ConfigError, in_range};
+use nn_core::optim::OptimizerConfig;
+use nn_core::train::Monitor;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::SequenceSet;
+use crate::evaluate::outputs;
+use crate::model::StrandPolicy;
+use crate::sequence::Unknown;
+use crate::split::{self, SplitKind};
+use crate::systems::NetConfig;
+
+/// Models of one study at most.
+pub const MODELS: usize = 100;
+
+/// Scores of which less is better.
+const LOWER: [&str; 5] = ["loss", "mse", "mae", "brier", "ece"];
+
+/// The rule of the steps, each with the constants of PyTorch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Kingma and Ba 2015.
+    #[default]
+    Adam,
+    /// With weight decay apart from the gradient (Loshchilov and Hutter 2019).
+    Adamw,
+    /// Hinton 2012.
+    Rmsprop,
+    /// Gradient descent with momentum 0.9.
+    Sgd,
+    /// Zeiler 2012.
+    Adadelta,
+}
+
+/// Everything that decides a study's result, besides the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StudyConfig {
+    /// How rows are divided; by default the test part that the data came with, else chromosomes where the rows lie on a
+    /// genome, else clusters of similar sequences.
+    pub split: Option<SplitKind>,
+    /// Models to train, each with another seed and another validation part.
+    pub models: usize,
+    /// Folds of a cross-validation: model `i` is tested on fold `i`. 0 for one test part that all models share.
+    pub folds: usize,
+    /// Share of the rows that a split holds out for the test, unless the data came with a test part.
+    pub test_fraction: f64,
+    /// Share of the other rows that decide when to stop.
+    pub validation_fraction: f64,
+    /// Contigs of the test part of a split by chromosome; drawn at random where none is named.
+    pub test_contigs: Vec<String>,
+    /// Bases that the network reads; as many as the longest sequence has by default.
+    pub window: Option<usize>,
+    /// What the two strands count.
+    pub strands: StrandPolicy,
+    /// What letters other than the four bases become.
+    pub unknown: Unknown,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Epochs without improvement after which training stops.
+    pub patience: usize,
+    /// Score of the validation part that decides: `loss`, `auroc`, `average_precision`, `accuracy`, `pearson`.
+    pub monitor: String,
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// Step size.
+    pub learning_rate: f64,
+    /// The rule of the steps.
+    pub optimizer: OptimizerKind,
+    /// Penalty on the squares of the weights.
+    pub weight_decay: f64,
+    /// Longest gradient, by its norm; 0 for no limit.
+    pub clip_norm: f64,
+    /// Seed of split, initial weights, order, strands and dropout; a TOML integer, with room for one seed a model.
+    pub seed: u64,
+    /// The network; its `length` and `outputs` are those of the data ([`StudyConfig::resolved`]).
+    pub network: NetConfig,
+}
+
+impl Default for StudyConfig {
+    fn default() -> Self {
+        Self {
+            split: None,
+            models: 5,
+            folds: 0,
+            test_fraction: 0.2,
+            validation_fraction: 0.1,
+            test_contigs: Vec::new(),
+            window: None,
+            strands: StrandPolicy::default(),
+            unknown: Unknown::default(),
+            epochs: 40,
+            patience: 8,
+            monitor: "loss".to_owned(),
+            batch_size: 64,
+            learning_rate: 1e-3,
+            optimizer: OptimizerKind::Adam,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+            seed: 1,
+            network: NetConfig::default(),
+        }
+    }
+}
+
+impl StudyConfig {
+    /// Checks what can be checked without the data; [`StudyConfig::resolved`] is needed for the network's sizes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_range("models", self.models, 1..=MODELS)?;
+        in_range("test_fraction", self.test_fraction, 0.01..=0.9)?;
+        in_range("validation_fraction", self.validation_fraction, 0.01..=0.5)?;
+        in_range("epochs", self.epochs, 1..=100_000)?;
+        in_range("patience", self.patience, 1..=100_000)?;
+        in_range("batch_size", self.batch_size, 1..=1_000_000)?;
+        in_range("learning_rate", self.learning_rate, 1e-9..=10.0)?;
+        in_range("weight_decay", self.weight_decay, 0.0..=10.0)?;
+        in_range("clip_norm", self.clip_norm, 0.0..=1e9)?;
+        in_range("seed", self.seed, 0..=i64::MAX as u64 - MODELS as u64)?;
+        if let Some(window) = self.window {
+            in_range("window", window, 1..=10_000_000)?;
+        }
+        if self.folds != 0 {
+            in_range("folds", self.folds, 2..=MODELS)?;
+            if self.models > self.folds {
+                let (models, folds) = (self.models, self.folds);
+                return Err(ConfigError::Conflict(format!(
+                    "models = {models}, but there are only {folds} folds to test on; ask for at most {folds} models"
+                )));
+            }
+            if self.split == Some(SplitKind::Upstream) {
+                let problem = "folds cannot be made of a test part that the data came with; leave out folds, or use \
+                               another split";
+                return Err(ConfigError::Conflict(problem.to_owned()));
+            }
+        }
+        if !self.test_contigs.is_empty() && !matches!(self.split, None | Some(SplitKind::Chromosome)) {
+            let problem = "test_contigs are for a split by chromosome; leave them out, or use split = \"chromosome\"";
+            return Err(ConfigError::Conflict(problem.to_owned()));
+        }
+        self.optimizer().validate()
+    }
+
+    /// The same with the split and the window that the data decide, for who only divides the rows.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the settings cannot be used with these data.
+    pub fn divided(mut self, set: &SequenceSet, upstream: bool) -> Result<Self, ConfigError> {
+        let contigs = split::groups(set, SplitKind::Chromosome).unwrap_or_default();
+        let on_genome = contigs.iter().any(|&contig| contig > 1);
+        let fallback = match (upstream, on_genome || !self.test_contigs.is_empty()) {
+            (true, _) => SplitKind::Upstream,
+            (false, true) => SplitKind::Chromosome,
+            (false, false) => SplitKind::Cluster,
+        };
+        let split = self.split.get_or_insert(fallback);
+        if *split == SplitKind::Upstream && !upstream {
+            let problem = "split = \"upstream\" needs data with a test part of their own (--test); use random, \
+                           chromosome, cluster or group";
+            return Err(ConfigError::Conflict(problem.to_owned()));
+        }
+        self.window.get_or_insert_with(|| set.longest().max(1));
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The same with all that the data decide: the split, the window, and the sizes of the network.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the settings cannot be used with these data.
+    pub fn resolved(self, set: &SequenceSet, upstream: bool) -> Result<Self, ConfigError> {
+        let mut config = self.divided(set, upstream)?;
+        let window = config.window.unwrap_or_else(|| set.longest());
+        config.network = config.network.with_shape(window, outputs(&set.labels, set.tasks.len()));
+        config.agree_on_strands()?;
+        config.network.validate()?;
+        Ok(config)
+    }
+
+    /// Lets a network that can read both strands itself do so where both count, and not where one does.
+    fn agree_on_strands(&mut self) -> Result<(), ConfigError> {
+        match (&mut self.network, self.strands) {
+            (NetConfig::DeepBind(network), StrandPolicy::Given) => network.both_strands = false,
+            (NetConfig::DeepBind(network), StrandPolicy::Augment | StrandPolicy::Average) if network.both_strands => {
+                self.strands = StrandPolicy::Network;
+            }
+            (NetConfig::DeepBind(network), StrandPolicy::Network) if network.both_strands => {}
+            (_, StrandPolicy::Network) => {
+                let problem = "strands = \"network\" needs a network that reads both strands itself, which is deepbind with \
+                               both_strands; use average, augment or given";
+                return Err(ConfigError::Conflict(problem.to_owned()));
+            }
+            (_, StrandPolicy::Given | StrandPolicy::Augment | StrandPolicy::Average) => {}
+        }
+        Ok(())
+    }
+
+    /// The rule of the steps with its constants.
+    pub fn optimizer(&self) -> OptimizerConfig {
+        let rule = match self.optimizer {
+            OptimizerKind::Adam => OptimizerConfig::adam(),
+            OptimizerKind::Adamw => OptimizerConfig::adamw(),
+            OptimizerKind::Rmsprop => OptimizerConfig::rmsprop(),
+            OptimizerKind::Sgd => OptimizerConfig::sgd_momentum(0.9),
+            OptimizerKind::Adadelta => OptimizerConfig::adadelta(),
+        };
+        rule.with_weight_decay(self.weight_decay)
+    }
+
+    /// Which score decides about the best epoch, and in which direction.
+    pub fn monitor(&self) -> Monitor {
+        if LOWER.contains(&self.monitor.as_str()) {
+            Monitor::lower(&self.monitor)
+        } else {
+            Monitor::higher(&self.monitor)
+        }
+    }
+}

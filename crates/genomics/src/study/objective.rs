@@ -1,0 +1,122 @@
+//! From rows of a sequence set to the loss of a network and to what decides when training stops.
+
+use std::borrow::Cow;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use nn_core::losses::{self, BinaryCrossEntropy, CrossEntropy, Reduction};
+use nn_core::metrics::MetricError;
+use nn_core::train::{Objective, StepContext, StepError};
+use rand::RngExt;
+
+use crate::dataset::{Labels, SequenceSet};
+use crate::evaluate::Judged;
+use crate::model::{Preprocessing, logits};
+use crate::sequence::reverse_complement;
+use crate::systems::{Net, SequenceNet};
+
+/// Stream of the dropout masks within a step.
+const DROPOUT: u64 = 1;
+/// Stream of the strands that a step sees.
+const STRANDS: u64 = 2;
+/// Class that stands for a missing label.
+const MISSING: i64 = -1;
+
+/// Scores of the validation part that a run shows beside the loss, by kind of labels.
+fn watched(labels: &Labels) -> &'static [&'static str] {
+    match labels {
+        Labels::Binary => &["auroc", "average_precision"],
+        Labels::Classes(_) => &["accuracy", "auroc"],
+        Labels::Values => &["pearson"],
+    }
+}
+
+/// Cross-entropy of labels and classes, squared error of values; missing labels count nothing.
+#[derive(Debug)]
+pub struct SequenceObjective<'a> {
+    /// The rows.
+    pub set: &'a SequenceSet,
+    /// How a sequence becomes input.
+    pub preprocessing: &'a Preprocessing,
+    /// The rows that [`Objective::validate`] scores.
+    pub monitored: &'a [usize],
+    /// The network's device, with autodiff.
+    pub device: Device,
+}
+
+impl SequenceObjective<'_> {
+    /// Inputs of a step, each sequence on one of its strands.
+    ///
+    /// # Shapes
+    /// - output `[rows, 4, window]`
+    fn inputs(&self, rows: &[usize], context: &StepContext) -> Tensor<3> {
+        let mut rng = context.rng(STRANDS);
+        let sequences: Vec<Cow<'_, [u8]>> = rows
+            .iter()
+            .map(|&row| {
+                let sequence = self.preprocessing.window_of(&self.set.sequences[row]);
+                if self.preprocessing.strands.augments() && rng.random_bool(0.5) {
+                    Cow::Owned(reverse_complement(sequence))
+                } else {
+                    Cow::Borrowed(sequence)
+                }
+            })
+            .collect();
+        let sequences: Vec<&[u8]> = sequences.iter().map(AsRef::as_ref).collect();
+        self.preprocessing.encode(&sequences, &self.device)
+    }
+
+    fn targets(&self, rows: &[usize]) -> Vec<f32> {
+        let tasks = self.set.tasks.len();
+        rows.iter().flat_map(|row| &self.set.targets[row * tasks..][..tasks]).copied().collect()
+    }
+}
+
+/// The loss of logits against targets of `[rows, tasks]`, where NaN is missing.
+///
+/// # Shapes
+/// - logits `[rows, outputs]`; output `[1]`
+pub(super) fn loss(labels: &Labels, logits: Tensor<2>, targets: &[f32]) -> Tensor<1> {
+    let device = logits.device();
+    let [rows, outputs] = logits.dims();
+    if let Labels::Classes(_) = labels {
+        let classes: Vec<i64> = targets.iter().map(|t| if t.is_nan() { MISSING } else { *t as i64 }).collect();
+        let classes = Tensor::<1, Int>::from_data(TensorData::new(classes, [rows]), &device);
+        let entropy = CrossEntropy { ignore: Some(MISSING), ..CrossEntropy::default() };
+        return entropy.forward(logits, classes, Reduction::Mean);
+    }
+    let weights = targets.iter().any(|target| target.is_nan()).then(|| {
+        let known: Vec<f32> = targets.iter().map(|target| f32::from(u8::from(!target.is_nan()))).collect();
+        Tensor::<2>::from_data(TensorData::new(known, [rows, outputs]), &device)
+    });
+    let targets: Vec<f32> = targets.iter().map(|target| if target.is_nan() { 0.0 } else { *target }).collect();
+    let targets = Tensor::<2>::from_data(TensorData::new(targets, [rows, outputs]), &device);
+    match labels {
+        Labels::Values => losses::mse(logits, targets, weights, Reduction::Mean),
+        _ => BinaryCrossEntropy::default().forward(logits, targets, weights, Reduction::Mean),
+    }
+}
+
+impl Objective for SequenceObjective<'_> {
+    type Model = Net;
+
+    fn loss(&self, model: &Net, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
+        let logits = model.logits(self.inputs(rows, context), Some(&mut context.rng(DROPOUT))); // [rows, outputs]
+        Ok(loss(&self.set.labels, logits, &self.targets(rows)))
+    }
+
+    /// `loss` (of values the mean squared error) and the scores that are shown with it, where they are defined.
+    fn validate(&self, model: &Net) -> Result<Vec<(String, f64)>, StepError> {
+        let sequences: Vec<&[u8]> = self.monitored.iter().map(|&row| self.set.sequences[row].as_slice()).collect();
+        let judged = Judged::of(self.set, self.monitored, logits(model, self.preprocessing, &sequences)?)?;
+        let error = if matches!(self.set.labels, Labels::Values) { "mse" } else { "loss" };
+        let mut found = vec![("loss".to_owned(), judged.score(error)?)];
+        for &name in watched(&self.set.labels) {
+            match judged.score(name) {
+                Ok(value) => found.push((name.to_owned(), value)),
+                Err(MetricError::Undefined { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+}
