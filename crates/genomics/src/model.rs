@@ -6,7 +6,7 @@
 
 mod ensemble;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::ensemble::Ensemble;
 

@@ -30,8 +30,13 @@ const NOT_A_NUMBER: &str = "the prediction is not a number";
 pub enum Query {
     /// Upper-case bases.
     Sequence(Vec<u8>),
-    /// The bases around the middle of an interval.
-    Interval(Locus),
+    /// The bases around a place of an interval.
+    Interval {
+        /// The interval.
+        interval: Locus,
+        /// Position (0-based) of its summit, or of its [middle](Locus::centre).
+        summit: i64,
+    },
     /// Nothing, for this reason: a row of the input that could not be read.
     Unreadable(String),
 }
@@ -109,7 +114,7 @@ pub fn score(
         .enumerate()
         .map(|(place, (row, prepared))| {
             let locus = match &row.query {
-                Query::Interval(locus) => Some(locus.clone()),
+                Query::Interval { interval, .. } => Some(interval.clone()),
                 Query::Sequence(_) | Query::Unreadable(_) => None,
             };
             let (status, values) = match prepared.bases {
@@ -144,7 +149,7 @@ fn prepare(query: &Query, genome: Option<&Genome>, window: usize) -> Prepared {
             let first = bases.len().saturating_sub(window) / 2;
             Ok(bases[first..bases.len().min(first + window)].to_vec())
         }
-        Query::Interval(locus) => on_genome(locus, genome, window, &mut remarks),
+        Query::Interval { interval, summit } => on_genome(interval, *summit, genome, window, &mut remarks),
     };
     if let Ok(bases) = &bases {
         let unknown = bases.iter().filter(|base| !ALPHABET.contains(base)).count();
@@ -159,9 +164,10 @@ fn prepare(query: &Query, genome: Option<&Genome>, window: usize) -> Prepared {
     Prepared { bases, remarks }
 }
 
-/// The window around the middle of an interval, padded where it leaves its contig.
+/// The window around the summit of an interval, padded where it leaves its contig.
 fn on_genome(
     locus: &Locus,
+    summit: i64,
     genome: Option<&Genome>,
     window: usize,
     remarks: &mut Vec<String>,
@@ -176,7 +182,7 @@ fn on_genome(
             range.end
         ));
     }
-    let wide = locus.centred(window);
+    let wide = Locus { start: summit, end: summit + 1, ..locus.clone() }.centred(window);
     let inside = (wide.end.min(range.end) - wide.start.max(range.start)).max(0);
     if (inside as usize) < window {
         remarks.push(format!("padded {inside}/{window}"));

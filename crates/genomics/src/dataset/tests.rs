@@ -1,3 +1,5 @@
+//! Labelled sets: what is refused, and what a selection keeps.
+
 use super::*;
 
 fn set() -> SequenceSet {

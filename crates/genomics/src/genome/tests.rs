@@ -1,3 +1,5 @@
+//! Genomes of two bits a base against plain strings.
+
 use proptest::prelude::*;
 
 use super::*;

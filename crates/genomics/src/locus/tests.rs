@@ -1,3 +1,5 @@
+//! Tests of `locus`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
+use nn_core::explain::Rescale;
 use nn_core::train::StepError;
 
-use super::{ModelCard, ModelError, SequenceModel, numbers, shown};
+use super::{ModelCard, ModelError, SequenceModel, StrandPolicy, numbers, shown};
+use crate::systems::SequenceNet;
 
 /// Models of one study: one for each seed. They read the same window in the same way and predict the same tasks.
 #[derive(Debug, Clone)]
@@ -111,6 +113,35 @@ impl Ensemble {
     /// [`StepError`] when the device does not give the numbers back.
     pub fn logits_of(&self, x: &Tensor<3>) -> Result<Vec<f64>, StepError> {
         self.mean(|model| numbers(model.forward(x.clone())))
+    }
+
+    /// Mean logits, or values, as a tensor, for who needs their gradient by the input.
+    ///
+    /// # Shapes
+    /// - x `[batch, 4, window]`; output `[batch, outputs]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<2> {
+        let mut sum = self.models[0].forward(x.clone());
+        for model in &self.models[1..] {
+            sum = sum + model.forward(x.clone());
+        }
+        sum / self.models.len() as f64
+    }
+
+    /// As [`Ensemble::forward`], with everything that bends passed through `rescale`, as `DeepLIFT` needs it; none where a
+    /// member has gates.
+    ///
+    /// # Shapes
+    /// - as [`Ensemble::forward`]
+    pub fn rescaled(&self, x: &Tensor<3>, rescale: &Rescale) -> Option<Tensor<2>> {
+        let mut sum: Option<Tensor<2>> = None;
+        for model in &self.models {
+            let mut logits = model.network.rescaled(x.clone(), rescale)?;
+            if model.card.preprocessing.strands == StrandPolicy::Average {
+                logits = (logits + model.network.rescaled(x.clone().flip([1, 2]), rescale)?) * 0.5;
+            }
+            sum = Some(sum.map_or_else(|| logits.clone(), |sum| sum + logits.clone()));
+        }
+        sum.map(|sum| sum / self.models.len() as f64)
     }
 
     /// What users see of logits: probabilities of yes, of each class, or the values themselves.

@@ -1,3 +1,5 @@
+//! Tests of `variant`.
+
 use std::cell::Cell;
 use std::rc::Rc;
 

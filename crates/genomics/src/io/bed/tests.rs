@@ -1,3 +1,5 @@
+//! Tests of `io::bed`.
+
 use std::fs;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of `io::fasta`.
+
 use std::fs;
 use std::io::{BufReader, Write as _};
 

@@ -1,3 +1,5 @@
+//! Tests of `io::gff`.
+
 use proptest::prelude::*;
 
 use super::*;

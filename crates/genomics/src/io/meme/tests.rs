@@ -1,3 +1,5 @@
+//! Tests of `io::meme`.
+
 use std::io::Cursor;
 
 use super::*;

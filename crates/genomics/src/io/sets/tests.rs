@@ -1,3 +1,5 @@
+//! Tests of `io::sets`.
+
 use std::fs;
 use std::path::PathBuf;
 
