@@ -38,7 +38,7 @@ impl fmt::Display for SequenceError {
         } else {
             write!(f, "byte 0x{byte:02x}")?;
         }
-        write!(f, " at base {position} is no nucleotide; letters are A, C, G, T, U and the IUPAC codes to N")
+        write!(f, " at base {position} is no nucleotide; letters are ACGTU and the IUPAC codes to N")
     }
 }
 

@@ -1,13 +1,13 @@
 //! The two strands of DNA, for networks to which it must not matter which of them they are given.
 //!
 //! Channels in the order A, C, G, T make a reverse complement of a flip of both axes. A network can be taught that the
-//! strands mean the same ([`augment`]), be asked about both ([`average`]), or be built so: with [`both`] in front of its
-//! first layer and [`strongest`] or [`mean`] behind its pooling, every filter scans both strands with the same weights,
-//! and the output of a sequence is that of its reverse complement. Filters that share their weights with their own
-//! reverse complements (Shrikumar, Greenside and Kundaje 2017, *Reverse-complement parameter sharing improves deep
+//! strands mean the same ([`augment`]), be asked about both ([`average`]), or be built so: with [`both`] in front of
+//! its first layer and [`strongest`] or [`mean`] behind its pooling, every filter scans both strands with the same
+//! weights, and the output of a sequence is that of its reverse complement. Filters that share their weights with their
+//! own reverse complements (Shrikumar, Greenside and Kundaje 2017, *Reverse-complement parameter sharing improves deep
 //! learning models for genomics*, bioRxiv 103663) compute the same: a filter that reads the other strand is the reverse
-//! complement of the filter on this one. Taking the stronger strand is `DeepBind`'s reverse-complement mode (Alipanahi et
-//! al. 2015, supplementary figure 1).
+//! complement of the filter on this one. Taking the stronger strand is `DeepBind`'s reverse-complement mode (Alipanahi
+//! et al. 2015, supplementary figure 1).
 //!
 //! Whatever has a direction (RNA, promoters, transcripts) is read as it is given.
 

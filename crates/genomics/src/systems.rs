@@ -228,8 +228,8 @@ impl Net {
     }
 
     /// What these filters find in sequences that are given without autodiff, as the next layer sees it: behind
-    /// normalisation and rectifier. Place `p` of a map is the window that begins at base `p`; windows that hang over an end
-    /// of the sequence are left out.
+    /// normalisation and rectifier. Place `p` of a map is the window that begins at base `p`; windows that hang over an
+    /// end of the sequence are left out.
     ///
     /// # Shapes
     /// - x `[batch, 4, length]`; output `[batch, filters, length - kernel + 1]`

@@ -69,7 +69,7 @@ fn longer_sequences_are_cropped_around_their_middle_and_shorter_ones_padded() {
     let preprocessing = Preprocessing::new(4, StrandPolicy::Given, Unknown::Quarter);
     assert_eq!(preprocessing.window_of(b"AACCGGT"), b"ACCG");
     assert_eq!(preprocessing.window_of(b"AC"), b"AC");
-    let x = preprocessing.encode(&[b"AC"], &Device::flex()).into_data().to_vec::<f32>().unwrap();
+    let x = preprocessing.encode(&[b"AC"], &Device::flex()).try_into_vec_as::<f32>().unwrap();
     // channels A, C, G, T of four places, the outer two unknown
     assert_eq!(x[..8], [0.25, 1.0, 0.0, 0.25, 0.25, 0.0, 1.0, 0.25]);
     let model = fresh(1, 20, StrandPolicy::Given);
@@ -106,9 +106,8 @@ fn classes_become_probabilities_that_sum_to_one() {
 #[test]
 fn nothing_and_a_mixture_are_refused() {
     assert!(matches!(Ensemble::new(Vec::new()), Err(ModelError::Empty)));
-    let error = |other: SequenceModel| {
-        Ensemble::new(vec![fresh(1, 20, StrandPolicy::Given), other]).err().unwrap().to_string()
-    };
+    let error =
+        |other: SequenceModel| Ensemble::new(vec![fresh(1, 20, StrandPolicy::Given), other]).err().unwrap().to_string();
     let mut other = fresh(2, 20, StrandPolicy::Given);
     other.card.predicts.tasks[1] = "c".into();
     assert_eq!(

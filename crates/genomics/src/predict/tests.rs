@@ -9,8 +9,9 @@ fn ensemble(window: usize) -> Ensemble {
 }
 
 fn genome() -> Genome {
-    let first: Vec<u8> = b"ACGTTGCAAGGCTATTACGATTGACCAGTTAACCGGATATACCATGGGCTA".to_vec();
-    let contigs = [("chr1".to_owned(), first), ("chr2".to_owned(), vec![b'N'; 45]), ("chr3".to_owned(), b"ACG".to_vec())];
+    let first: Vec<u8> = b"ACGTTGCAAGGCTATTACGATTGACCAGTTAACCGGATATACCATGGGCT".to_vec();
+    let contigs =
+        [("chr1".to_owned(), first), ("chr2".to_owned(), vec![b'N'; 45]), ("chr3".to_owned(), b"ACG".to_vec())];
     Genome::from_contigs(contigs).unwrap()
 }
 
@@ -59,7 +60,7 @@ fn rows_keep_their_order_and_say_what_happened() {
     assert_eq!(said[11], "invalid: none of its 20 bases is known");
     for (place, row) in found.iter().enumerate() {
         assert_eq!(row.row, 7 + place as u64);
-        let numbers = row.values.as_ref().map(|values| values.len());
+        let numbers = row.values.as_ref().map(Vec::len);
         assert_eq!(numbers, (!row.status.starts_with(INVALID)).then_some(2), "{row:?}");
         assert!(row.values.iter().flatten().all(|value| (0.0..=1.0).contains(value)), "probabilities");
     }
@@ -77,8 +78,10 @@ fn the_window_lies_around_the_summit() {
     let locus = Locus::new("chr1", 5, 45).unwrap();
     let at = |summit: i64| Row { name: "x".into(), query: Query::Interval { interval: locus.clone(), summit } };
     let found = score(&ensemble(20), Some(&genome), &[at(15), at(30)], 1).unwrap();
-    let window = |summit: i64| genome.window(&Locus::new("chr1", summit, summit + 1).unwrap().centred(20), Edge::Pad).unwrap();
-    let rows: Vec<Row> = [15, 30].map(|summit| Row { name: "x".into(), query: Query::Sequence(window(summit)) }).to_vec();
+    let window =
+        |summit: i64| genome.window(&Locus::new("chr1", summit, summit + 1).unwrap().centred(20), Edge::Pad).unwrap();
+    let rows: Vec<Row> =
+        [15, 30].map(|summit| Row { name: "x".into(), query: Query::Sequence(window(summit)) }).to_vec();
     let expected = score(&ensemble(20), None, &rows, 1).unwrap();
     assert_eq!(found[0].values, expected[0].values);
     assert_eq!(found[1].values, expected[1].values);

@@ -1,12 +1,12 @@
-//! `AttentiveChrome`: whether a gene is expressed, from the histone marks around its start, and which bins of which marks
-//! say so.
+//! `AttentiveChrome`: whether a gene is expressed, from the histone marks around its start, and which bins of which
+//! marks say so.
 //!
 //! Singh, Lanchantin, Sekhon and Qi 2017, *Attend and predict: understanding gene regulation by selective attention on
 //! chromatin*, NIPS 30. Layers and sizes as in the authors' `v2PyTorch/models.py` (repository QData/AttentiveChrome at
-//! 0f53fbf): a long short-term memory reads the bins of each mark in both directions, and a mean of its states, weighted
-//! by the softmax of their products with a learnt context, stands for the mark; a second memory and context do the same
-//! with the marks. The dropout of that code lies between layers of a memory, of which there is one, so that it does
-//! nothing, and is left out here.
+//! 0f53fbf): a long short-term memory reads the bins of each mark in both directions, and a mean of its states,
+//! weighted by the softmax of their products with a learnt context, stands for the mark; a second memory and context do
+//! the same with the marks. The dropout of that code lies between layers of a memory, of which there is one, so that it
+//! does nothing, and is left out here.
 //!
 //! Published training: Adam with a rate of 0.0002, batches of 16, 30 epochs, gradients cut at a norm of 1.
 

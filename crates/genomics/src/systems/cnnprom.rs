@@ -1,10 +1,10 @@
 //! `CNNProm`: whether a stretch of DNA is a promoter.
 //!
-//! Umarov and Solovyev 2017, *Recognition of prokaryotic and eukaryotic promoters using convolutional deep learning neural
-//! networks*, `PLoS` ONE 12:e0171410: a convolution (a second one for some organisms), a rectifier, pooling, a dense layer
-//! of 128 rectified units. The paper chooses filters, kernel and pooling for each organism; the defaults are 200 filters
-//! of 21 bases pooled by 4. Its two outputs with softmax are one logit here: two logits say no more than their
-//! difference.
+//! Umarov and Solovyev 2017, *Recognition of prokaryotic and eukaryotic promoters using convolutional deep learning
+//! neural networks*, `PLoS` ONE 12:e0171410: a convolution (a second one for some organisms), a rectifier, pooling, a
+//! dense layer of 128 rectified units. The paper chooses filters, kernel and pooling for each organism; the defaults
+//! are 200 filters of 21 bases pooled by 4. Its two outputs with softmax are one logit here: two logits say no more
+//! than their difference.
 //!
 //! Place matters: the windows lie at fixed distances from the start of transcription, and the dense layer reads the
 //! pooled places one by one. Sequences are read as they are given, on the strand of the gene.
@@ -45,7 +45,7 @@ pub struct CnnPromConfig {
     pub layers: Vec<PromLayer>,
     /// Units of the dense layer.
     pub hidden: usize,
-    /// Dropout in front of the dense layer and behind it, 0 to 0.95; the paper has none.
+    /// Dropout in front of the dense layer and behind it, 0 to 0.95.
     pub dropout: f64,
 }
 

@@ -1,14 +1,16 @@
 //! `DeepBind` and what became of it: a convolutional network that tells how strongly a protein binds a sequence.
 //!
-//! Alipanahi, Delong, Weirauch and Frey 2015, *Predicting the sequence specificities of DNA- and RNA-binding proteins by
-//! deep learning*, Nature Biotechnology 33:831: filters scan the padded sequence, a rectifier and the maximum over all
-//! places (for RNA, the mean too) say how well each motif is matched, and one or two dense layers score the matches; both
-//! strands of DNA are scanned, and the stronger one counts. [`DeepBindConfig::published`] is that network, but that the
-//! strands meet behind the pooling, so that motifs on different strands can be weighed together.
+//! Alipanahi, Delong, Weirauch and Frey 2015, *Predicting the sequence specificities of DNA- and RNA-binding proteins
+//! by deep learning*, Nature Biotechnology 33:831: filters scan the padded sequence, a rectifier and the maximum over
+//! all places (for RNA, the mean too) say how well each motif is matched, and one or two dense layers score the
+//! matches; both strands of DNA are scanned, and the stronger one counts. [`DeepBindConfig::published`] is that
+//! network, but that the strands meet behind the pooling, so that motifs on different strands can be weighed together.
 //!
-//! The default adds what has proved itself since: batch normalisation (Ioffe and Szegedy 2015), and a second convolution
-//! that combines neighbouring matches (Zeng, Edwards, Liu and Gifford 2016, *Convolutional neural network architectures
-//! for predicting DNA–protein binding*, Bioinformatics 32:i121).
+//! The default adds what has proved itself since: batch normalisation (Ioffe and Szegedy 2015), and a second
+//! convolution that combines neighbouring matches (Zeng, Edwards, Liu and Gifford 2016, *Convolutional neural network
+//! architectures for predicting DNA–protein binding*, Bioinformatics 32:i121). Its sizes were chosen on a validation
+//! part of one ChIP-seq set (SRF, 101 bases), with `AdamW` at a rate of 0.002 that falls to zero along a cosine over 12
+//! epochs in batches of 64.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -190,7 +192,8 @@ impl DeepBind {
             features = Tensor::cat(vec![features, mean], 1); // [batch, 2 filters]
         }
         if let Some(hidden) = &self.hidden {
-            features = hidden.forward(dropout(features, config.dropout, rng.as_deref_mut()), rescale); // [batch, hidden]
+            features = dropout(features, config.dropout, rng.as_deref_mut());
+            features = hidden.forward(features, rescale); // [batch, hidden]
         }
         self.output.forward(dropout(features, config.dropout, rng)) // [batch, outputs]
     }

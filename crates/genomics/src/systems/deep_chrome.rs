@@ -1,11 +1,11 @@
 //! `DeepChrome`: whether a gene is expressed, from the histone marks around its start.
 //!
 //! Singh, Lanchantin, Robins and Qi 2016, *`DeepChrome`: deep-learning for predicting gene expression from histone
-//! modifications*, Bioinformatics 32:i639. Layers and sizes as in the authors' `2_model.lua` (repository QData/DeepChrome
-//! at 274544a), where a log-softmax over two outputs says what one logit says here.
+//! modifications*, Bioinformatics 32:i639. Layers and sizes as in the authors' `2_model.lua` (repository
+//! QData/DeepChrome at 274544a), where a log-softmax over two outputs says what one logit says here.
 //!
-//! Published training: gradient descent with a rate of 0.001, gene by gene, 100 epochs, the best one by the AUROC of the
-//! validation part.
+//! Published training: gradient descent with a rate of 0.001, gene by gene, 100 epochs, the best one by the AUROC of
+//! the validation part.
 
 use burn::module::Module;
 use burn::nn::Linear;

@@ -7,8 +7,8 @@
 //! The recurrent networks take the mean of their states over the bases. Where the code has two outputs and a softmax,
 //! one logit says the same. The layers here have two biases a gate as in PyTorch, the code's one.
 //!
-//! Published training: Adam with a rate of 0.01 that is halved every 10 epochs, 50 epochs in batches of 256, each value of
-//! the gradient cut at 5.
+//! Published training: Adam with a rate of 0.01 that is halved every 10 epochs, 50 epochs in batches of 256, each value
+//! of the gradient cut at 5.
 
 use burn::module::Module;
 use burn::nn::Linear;

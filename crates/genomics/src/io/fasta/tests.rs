@@ -46,10 +46,10 @@ fn refusals_name_the_line_and_the_reader_goes_on() {
     let text = b"ACGT\nAC\n>a x\nACGT\nAC-GT\n>b\n>c\nA\0\n>d\nA>C\n>e\nACGT\n>\n";
     let expected = [
         "a.fa, line 1: text before the first '>'; is this FASTA?",
-        "a.fa, line 5: a: '-' at base 7 is no nucleotide; letters are A, C, G, T, U and the IUPAC codes to N",
+        "a.fa, line 5: a: '-' at base 7 is no nucleotide; letters are ACGTU and the IUPAC codes to N",
         "a.fa, line 6: b has no bases; drop it, or get the file again",
-        "a.fa, line 8: c: byte 0x00 at base 2 is no nucleotide; letters are A, C, G, T, U and the IUPAC codes to N",
-        "a.fa, line 10: d: '>' at base 2 is no nucleotide; letters are A, C, G, T, U and the IUPAC codes to N",
+        "a.fa, line 8: c: byte 0x00 at base 2 is no nucleotide; letters are ACGTU and the IUPAC codes to N",
+        "a.fa, line 10: d: '>' at base 2 is no nucleotide; letters are ACGTU and the IUPAC codes to N",
         "e=ACGT",
         "a.fa, line 13: a record without a name has no bases; drop it, or get the file again",
     ];

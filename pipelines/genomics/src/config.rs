@@ -1,0 +1,378 @@
+//! The settings of each command: defaults, file, environment, options.
+
+use crate::cli::{Format, Source, Train};
+use genomics::model::StrandPolicy;
+use genomics::negatives::MatchConfig;
+use genomics::study::StudyConfig;
+use genomics::synthetic::GenomeConfig;
+use genomics::systems::NetConfig;
+use nn_core::config::in_range;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use workbench::args::Common;
+use workbench::config::{Flags, resolve, to_toml};
+use workbench::exit::Usage;
+use workbench::run::RunFolder;
+
+/// Where labelled sequences come from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SourceConfig {
+    /// File, or a name below the data root.
+    pub(crate) data: PathBuf,
+    /// Layout; told by `data` where it is not given.
+    pub(crate) format: Option<Format>,
+    /// A file, `dinucleotide`, `genome` or `none`; by default `none` for data with both classes and `dinucleotide` for
+    /// data with one.
+    pub(crate) negatives: Option<String>,
+    /// Test part that the data came with.
+    pub(crate) test: Option<PathBuf>,
+    /// The other class of the test part.
+    pub(crate) test_negatives: Option<PathBuf>,
+    /// Genome that intervals lie on.
+    pub(crate) genome: Option<PathBuf>,
+    /// Table of contig names.
+    pub(crate) alias: Option<PathBuf>,
+    /// Intervals that negatives must not touch.
+    pub(crate) exclude: Option<PathBuf>,
+    /// `ROLE=NAME` for each column that is named.
+    pub(crate) column: Vec<String>,
+    /// How windows of the genome are chosen as negatives; their seed is that of the run.
+    pub(crate) matching: MatchConfig,
+}
+
+impl SourceConfig {
+    /// Makes every path whole with `whole`, so that a run can be continued from another folder.
+    pub(crate) fn located(&mut self, whole: impl Fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
+        self.data = whole(&self.data)?;
+        let others = [&mut self.test, &mut self.test_negatives, &mut self.genome, &mut self.alias, &mut self.exclude];
+        for path in others.into_iter().flatten() {
+            *path = whole(path)?;
+        }
+        if let Some(negatives) = &mut self.negatives
+            && !crate::inputs::MADE.contains(&negatives.as_str())
+        {
+            *negatives = whole(Path::new(negatives.as_str()))?.to_string_lossy().into_owned();
+        }
+        Ok(())
+    }
+}
+
+/// The options that say where the data comes from and how it is read, added to `flags`.
+fn source(flags: Flags, args: &Source) -> Flags {
+    flags
+        .set("source.data", args.data.as_ref())
+        .set("source.format", args.format)
+        .set("source.negatives", args.negatives.as_deref())
+        .set("source.test", args.test.as_ref())
+        .set("source.test-negatives", args.test_negatives.as_ref())
+        .set("source.genome", args.genome.as_ref())
+        .set("source.alias", args.alias.as_ref())
+        .set("source.exclude", args.exclude.as_ref())
+        .set("source.column", (!args.column.is_empty()).then_some(&args.column))
+        .set("window", args.window)
+        .set("strands", args.single_strand.then_some(StrandPolicy::Given))
+}
+
+/// What the data of a demo is generated from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DemoConfig {
+    /// Fewer sequences and epochs.
+    pub(crate) quick: bool,
+    /// The genome; its seed is that of the run.
+    pub(crate) genome: GenomeConfig,
+}
+
+/// Which motifs are looked for in what was learnt.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct MotifConfig {
+    /// Database in MEME format; none for no comparison.
+    pub(crate) database: Option<PathBuf>,
+    /// Name that the best hit should have.
+    pub(crate) expect: Option<String>,
+}
+
+/// Everything that decides a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunConfig {
+    /// Name of the data set in the results.
+    pub(crate) dataset: String,
+    /// Where to compute.
+    pub(crate) device: String,
+    /// The study.
+    #[serde(flatten)]
+    pub(crate) study: StudyConfig,
+    /// The motifs of the report.
+    pub(crate) motifs: MotifConfig,
+    /// The data of a run on files.
+    pub(crate) source: Option<SourceConfig>,
+    /// The data of a demo.
+    pub(crate) demo: Option<DemoConfig>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            dataset: String::new(),
+            device: "cpu".into(),
+            study: StudyConfig::default(),
+            motifs: MotifConfig::default(),
+            source: None,
+            demo: None,
+        }
+    }
+}
+
+impl RunConfig {
+    /// The settings of the run in `folder`, where there is one that is to be continued.
+    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
+        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
+    }
+
+    /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
+    /// continued starts from its own settings, so that they need not be said again.
+    pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
+        let mut fresh = Self { source: Some(SourceConfig::default()), ..Self::default() };
+        if let Some(system) = chosen_system(common, args.system.as_deref()) {
+            fresh.study.network = network(&system)?;
+        }
+        let folder = if let Some(folder) = common.named_run_dir() {
+            folder
+        } else {
+            let config = Self::over(&fresh, common, args)?;
+            Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
+        };
+        match Self::earlier(common, &folder)? {
+            Some(earlier) if earlier.source.is_none() => {
+                let folder = folder.display();
+                Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
+            }
+            Some(earlier) => Ok((Self::over(&earlier, common, args)?, folder)),
+            None => Ok((Self::over(&fresh, common, args)?, folder)),
+        }
+    }
+
+    /// File, environment and options of `train` over `defaults`.
+    fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
+        // Several names stand for one system with other sizes; the sizes are in the defaults already.
+        let system = args.system.as_deref().map(network).transpose()?;
+        let flags = Flags::new()
+            .set("dataset", args.dataset.as_deref())
+            .set("network.system", system.map(|network| network.system()))
+            .set("split", args.split.as_deref().filter(|name| *name != AUTO))
+            .set("models", args.models)
+            .set("folds", args.folds)
+            .set("epochs", args.epochs)
+            .set("motifs.database", args.motifs.as_ref())
+            .set("motifs.expect", args.expect_motif.as_deref());
+        let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
+        if config.demo.is_some() {
+            let text = "the settings below demo are those of `galen-genomics demo`; train has none";
+            return Err(Usage(text.into()).into());
+        }
+        let source = config.source.get_or_insert_default();
+        if source.data.as_os_str().is_empty() {
+            let text = "no data is named; give --data FILE (sequences, intervals or genes) and see `train --help`";
+            return Err(Usage(text.into()).into());
+        }
+        if config.dataset.is_empty() {
+            config.dataset = stem(&source.data);
+        }
+        Ok(config)
+    }
+
+    /// Layers the settings and checks what can be checked without the data.
+    pub(crate) fn resolved(defaults: &Self, common: &Common, flags: Flags) -> anyhow::Result<Self> {
+        let config: Self = resolve(defaults, common, flags)?;
+        config.study.validate()?;
+        Ok(config)
+    }
+}
+
+/// The name of a split that is told by the data.
+pub(crate) const AUTO: &str = "auto";
+
+/// The name of a file without any of its endings.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut short = name.as_str();
+    for ending in
+        [".gz", ".bgz", ".fa", ".fasta", ".fna", ".bed", ".narrowPeak", ".seq", ".csv", ".tsv", ".txt", ".gtf"]
+    {
+        short = short.strip_suffix(ending).unwrap_or(short);
+    }
+    if short.is_empty() { name } else { short.to_owned() }
+}
+
+/// The network of that name with its publication's sizes.
+pub(crate) fn network(system: &str) -> anyhow::Result<NetConfig> {
+    Ok(NetConfig::named(system)?)
+}
+
+/// The system that is asked for, by option, setting, environment or file, in this order: its sizes are the defaults that
+/// everything else is layered over.
+fn chosen_system(common: &Common, option: Option<&str>) -> Option<String> {
+    const KEY: &str = "network.system";
+    if let Some(name) = option {
+        return Some(name.to_owned());
+    }
+    if let Some((_, name)) = common.set.iter().rev().find(|(key, _)| key == KEY) {
+        return Some(name.trim_matches('"').to_owned());
+    }
+    let variables = workbench::args::environment();
+    if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
+        return Some(name.clone());
+    }
+    let path = common.config.as_ref()?;
+    // What is wrong with the file is said where all of it is read.
+    system_in(&std::fs::read_to_string(path).ok()?)
+}
+
+/// The value of `system` in the section `[network]` of a TOML text.
+fn system_in(text: &str) -> Option<String> {
+    let section = text.lines().map(str::trim).skip_while(|line| *line != "[network]").skip(1);
+    let mut lines = section.take_while(|line| !line.starts_with('['));
+    let value = lines.find_map(|line| line.strip_prefix("system")?.trim_start().strip_prefix('='))?;
+    let value = value.trim().strip_prefix('"')?;
+    Some(value.split('"').next()?.to_owned())
+}
+
+/// Prints a configuration.
+pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
+}
+
+/// The settings of a command that is no run; `None` where they were only to be shown.
+pub(crate) fn settings<T: Serialize + DeserializeOwned>(
+    defaults: &T,
+    common: &Common,
+    flags: Flags,
+) -> anyhow::Result<Option<T>> {
+    let settings = resolve(defaults, common, flags)?;
+    if common.print_config {
+        print(&settings)?;
+        return Ok(None);
+    }
+    Ok(Some(settings))
+}
+
+/// Refuses the options of a run where none is written.
+pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
+    let option = match (common.run_dir.is_some(), common.resume) {
+        (true, _) => "--run-dir",
+        (false, true) => "--resume",
+        (false, false) => return Ok(()),
+    };
+    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
+}
+
+/// Settings of a command that has none of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NoConfig {}
+
+/// Settings of `predict`, `variants` and `bench`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct DeviceConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+}
+
+impl DeviceConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
+        settings(&Self { device: "cpu".into() }, common, Flags::new())
+    }
+}
+
+/// Settings of `explain`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ExplainConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of the shuffled references.
+    pub(crate) seed: u64,
+    /// How bases get their share.
+    pub(crate) method: String,
+    /// Sequences that are drawn.
+    pub(crate) shown: usize,
+    /// Shuffles of each sequence that it is compared with, by gradients and deeplift.
+    pub(crate) shuffles: usize,
+}
+
+impl ExplainConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, method: Option<&str>, shown: Option<usize>) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), seed: 1, method: "mutagenesis".into(), shown: 4, shuffles: 10 };
+        let found = settings(&defaults, common, Flags::new().set("method", method).set("shown", shown))?;
+        found.as_ref().map_or(Ok(()), |config| in_range("shown", config.shown, 1..=100))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `prepare`, `audit` and `evaluate`; they name their fields as those of `train` are named.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SplitConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of split and negatives.
+    pub(crate) seed: u64,
+    /// How to divide the rows; `auto` is told by the data.
+    pub(crate) split: String,
+    /// Share of the rows that a split holds out for the test.
+    pub(crate) test_fraction: f64,
+    /// Contigs of the test part.
+    pub(crate) test_contigs: Vec<String>,
+    /// Bases of each window.
+    pub(crate) window: Option<usize>,
+    /// What the two strands count.
+    pub(crate) strands: StrandPolicy,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl SplitConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
+        let StudyConfig { seed, test_fraction, strands, .. } = StudyConfig::default();
+        let (device, window, test_contigs) = ("cpu".to_owned(), None, Vec::new());
+        let (split_kind, data) = (AUTO.to_owned(), SourceConfig::default());
+        let defaults =
+            Self { device, seed, split: split_kind, test_fraction, test_contigs, window, strands, source: data };
+        let found = settings(&defaults, common, source(Flags::new(), args).set("split", split))?;
+        if let Some(config) = &found {
+            in_range("test_fraction", config.test_fraction, 0.01..=0.9)?;
+            if config.source.data.as_os_str().is_empty() {
+                return Err(Usage("no data is named; give --data FILE (sequences, intervals or genes)".into()).into());
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_of_a_file_is_found_in_its_section_only() {
+        assert_eq!(system_in("[network]\nfilters = 4\nsystem = \"basset\"\n").as_deref(), Some("basset"));
+        assert_eq!(system_in("system = \"basset\"\n[network]\n[source]\nsystem = \"x\"\n"), None);
+        assert_eq!(system_in("[network]\nsystem=\"deep-motif\" # the CNN\n").as_deref(), Some("deep-motif"));
+    }
+
+    #[test]
+    fn a_data_set_is_called_like_its_file() {
+        for (path, name) in
+            [("a/USF2_AC.seq.gz", "USF2_AC"), ("peaks.narrowPeak", "peaks"), ("x", "x"), (".bed", ".bed")]
+        {
+            assert_eq!(stem(Path::new(path)), name);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `coverage`: reads as a signal along the genome.
+
+use crate::cli::{Coverage, Covers, ScaledBy, say};
+use crate::config::{settings, without_run_folder};
+use crate::inputs;
+use anyhow::Context;
+use genomics::coverage::{Bins, CoverageConfig, ReadFilter, Scale, Signal, StrandFilter};
+use genomics::io::bam::{AlignmentOptions, Alignments};
+use genomics::locus::Strand;
+use nn_core::config::in_range;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::Path;
+use workbench::args::Common;
+use workbench::config::Flags;
+use workbench::exit::Usage;
+
+/// Settings of `coverage`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings {
+    /// Bases of a bin.
+    bin: u32,
+    /// What a read covers.
+    signal: Covers,
+    /// Bases that reads are extended to; 0 for the reads of `fragments` that have none to be left out.
+    size: u32,
+    /// What counts are scaled by.
+    scale: ScaledBy,
+    /// Reads of one strand only; empty for both.
+    strand: String,
+    /// Least mapping quality.
+    min_mapq: u8,
+    /// Flags of reads that do not count.
+    exclude_flags: String,
+}
+
+impl Settings {
+    /// What the library counts by them.
+    fn config(&self) -> anyhow::Result<CoverageConfig> {
+        in_range("bin", self.bin, 1..=1_000_000)?;
+        let size = self.size;
+        let signal = match self.signal {
+            Covers::Aligned => Signal::default(),
+            Covers::FivePrime => Signal::FivePrime { forward: 0, reverse: 0 },
+            Covers::CutSite => Signal::FivePrime { forward: 4, reverse: -5 },
+            Covers::Extended => {
+                in_range("size", size, 1..=1_000_000)?;
+                Signal::Extended { size }
+            }
+            Covers::Fragments => Signal::Fragments { unpaired: size, longest: 1000, each_mate: false },
+        };
+        let strand = match self.strand.as_str() {
+            "" => None,
+            "forward" | "+" => Some(Strand::Forward),
+            "reverse" | "-" => Some(Strand::Reverse),
+            other => return Err(Usage(format!("strand = {other:?} is none; use forward or reverse")).into()),
+        };
+        let strand = strand.map(|strand| StrandFilter { strand, ..StrandFilter::default() });
+        let filter = ReadFilter {
+            exclude_flags: flags(&self.exclude_flags)?,
+            min_mapping_quality: self.min_mapq,
+            strand,
+            ..ReadFilter::default()
+        };
+        let config = CoverageConfig { signal, filter, ..CoverageConfig::default() };
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn scale(&self) -> Scale {
+        match self.scale {
+            ScaledBy::None => Scale::None,
+            ScaledBy::Cpm => Scale::Cpm,
+            ScaledBy::Rpkm => Scale::Rpkm,
+            ScaledBy::Bpm => Scale::Bpm,
+        }
+    }
+}
+
+/// Flags as a number, decimal or after `0x` hexadecimal.
+fn flags(text: &str) -> Result<u16, Usage> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let number = hexadecimal.map_or_else(|| text.parse(), |digits| u16::from_str_radix(digits, 16));
+    number.map_err(|_| Usage(format!("exclude-flags = {text:?} is no number of flags, such as 0xF04 or 3844")))
+}
+
+pub(crate) fn run(common: &Common, args: &Coverage) -> anyhow::Result<()> {
+    without_run_folder(common, "coverage")?;
+    let defaults = Settings {
+        bin: 50,
+        signal: Covers::Aligned,
+        size: 0,
+        scale: ScaledBy::None,
+        strand: String::new(),
+        min_mapq: 0,
+        exclude_flags: "0xF04".into(),
+    };
+    let given = Flags::new()
+        .set("bin", args.bin)
+        .set("signal", args.signal)
+        .set("size", args.size)
+        .set("scale", args.scale)
+        .set("strand", args.strand.as_deref())
+        .set("min-mapq", args.min_mapq)
+        .set("exclude-flags", args.exclude_flags.as_deref());
+    let Some(settings) = settings(&defaults, common, given)? else { return Ok(()) };
+    let (config, scale) = (settings.config()?, settings.scale());
+    let options = options(args.reference.as_deref(), args.genome.as_deref())?;
+    let mut alignments = Alignments::open(&args.bam, &options)?;
+    let bins = Bins::count(&mut alignments, &config, settings.bin)?;
+    say(common, &format!("{}: {}", args.bam.display(), bins.report));
+    let ending = args.out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        _ if args.out.as_os_str() == "-" => table(&bins, scale, &mut std::io::stdout().lock()),
+        Some("tsv") => {
+            Ok(nn_core::atomic::write_with(&args.out, |file| table(&bins, scale, file).map_err(std::io::Error::other))?)
+        }
+        Some("bw" | "bigwig" | "bg" | "bdg" | "bedgraph" | "gz") => Ok(bins.write(&args.out, scale)?),
+        _ => {
+            anyhow::bail!("{}: a track cannot be told from this ending; use .bw, .bedgraph or .tsv", args.out.display())
+        }
+    }
+}
+
+/// How reads are opened: contigs and lengths from a FASTA file, where the reads do not say them.
+pub(crate) fn options(reference: Option<&Path>, genome: Option<&Path>) -> anyhow::Result<AlignmentOptions> {
+    let contigs = match genome {
+        Some(path) => {
+            let genome = inputs::genome(path, None)?;
+            genome.contigs().map(|(name, length)| (name.to_owned(), length as u64)).collect()
+        }
+        None => Vec::new(),
+    };
+    Ok(AlignmentOptions { reference: reference.map(Path::to_path_buf), contigs, ..AlignmentOptions::default() })
+}
+
+/// Every bin of every contig: contig, start, end, value.
+fn table(bins: &Bins, scale: Scale, out: &mut dyn Write) -> anyhow::Result<()> {
+    let factor = bins.factor(scale)?;
+    writeln!(out, "contig\tstart\tend\tvalue").context("cannot write the table")?;
+    for (place, contig) in bins.contigs.iter().enumerate() {
+        let (length, bin) = (bins.length(place), u64::from(bins.bin));
+        for (at, &count) in bins.counts[place].iter().enumerate() {
+            let start = at as u64 * bin;
+            let end = (start + bin).min(length);
+            if start >= end {
+                break;
+            }
+            writeln!(out, "{}\t{start}\t{end}\t{}", contig.name, f64::from(count) * factor)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_decimal_or_hexadecimal() {
+        assert_eq!(flags("0xF04").unwrap(), 0xF04);
+        assert_eq!(flags("3844").unwrap(), 0xF04);
+        assert!(flags("dup").is_err() && flags("0x12345").is_err());
+    }
+}

@@ -1,0 +1,260 @@
+//! `train`: models, baselines, scores, files and the report of one study.
+
+mod models;
+mod motifs;
+mod results;
+
+pub(crate) use self::models::{Baseline, Model};
+pub(crate) use self::motifs::{Motifs, called};
+pub(crate) use self::results::{Tested, table as results_table};
+
+use crate::cli::{Train, say};
+use crate::config::{self, RunConfig};
+use crate::inputs::{self, Loaded};
+use crate::page::{self, Findings};
+use anyhow::Context;
+use genomics::audit::Audit;
+use genomics::dataset::Labels;
+use genomics::kmer::KmerConfig;
+use genomics::model::StrandPolicy;
+use genomics::study::{Plan, Study};
+use nn_core::data::Part;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use workbench::args::Common;
+use workbench::observe::{METRICS_LOG, logged_seconds};
+use workbench::record::{DataRecord, DataSummary, Environment, Input, RunMetrics, Summary, peak_memory_mb};
+use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
+
+pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
+    let (mut config, run_dir) = RunConfig::for_train(common, args)?;
+    if common.print_config {
+        return config::print(&config);
+    }
+    // Written down whole, so that the run can be continued from another folder and without --data-root.
+    let whole = |path: &Path| {
+        let found = inputs::locate(path, common)?;
+        std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
+    };
+    let source = config.source.as_mut().context("the configuration names no data")?;
+    source.located(whole)?;
+    if let Some(database) = &mut config.motifs.database {
+        *database = whole(database)?;
+    }
+    let loaded = inputs::load(source, common, config.study.window, config.study.seed)?;
+    config.study = config.study.clone().resolved(&loaded.set, loaded.upstream.is_some())?;
+    let resume = format!("galen-genomics train --run-dir {} --resume", quoted(&run_dir));
+    study(common, &config, &loaded, &run_dir, &resume, stop)
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Settings of the k-mer models: words and their reverse complements are one unless sequences have a direction.
+pub(crate) fn kmers(strands: StrandPolicy) -> KmerConfig {
+    KmerConfig { both_strands: strands != StrandPolicy::Given, ..KmerConfig::default() }
+}
+
+/// Trains, judges and reports one study in `run_dir`, whose configuration is resolved; `resume` is the command that would
+/// continue it.
+pub(crate) fn study(
+    common: &Common,
+    config: &RunConfig,
+    loaded: &Loaded,
+    run_dir: &Path,
+    resume: &str,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let device = nn_core::compute::device(&config.device)?;
+    let folder = RunFolder::open(run_dir, common.resume)?;
+    let plan = inputs::plan(loaded, &config.study)?;
+    let record = record(loaded, &plan);
+    refuse_other_settings(&folder, config)?;
+    refuse_other_data(&folder, &record)?;
+    let earlier = earlier_seconds(&folder, config.study.models)?;
+    remove_results(&folder)?;
+
+    folder.write_config(config)?;
+    let environment = environment(config);
+    folder.write_json(ENVIRONMENT, &environment)?;
+    inputs::write_splits(&folder, &plan)?;
+    folder.write_json(DATA, &record)?;
+    let study = Study::new(&loaded.set, &config.dataset, plan, config.study.clone())?;
+    let audit = Audit::new(&loaded.set, study.plan().split(0), &kmers(config.study.strands))?;
+    say(common, &audit.to_text());
+
+    let baselines = models::baselines(common, &folder, &study)?;
+    let mut models = Vec::new();
+    for i in 0..config.study.models {
+        models.push(models::model(common, &folder, &study, i, &device, resume, stop)?);
+    }
+    let tested = results::test(&study, &models)?;
+    results::write_predictions(&folder, &study, &tested)?;
+    let name = config.study.network.system();
+    let audit = match tested.scores.first() {
+        Some(scores) => audit.with_scores(name, Part::Test, scores.clone()),
+        None => audit,
+    };
+    folder.write_json("audit.json", &audit)?;
+
+    let mut scores = results::summaries(&tested);
+    let motifs = Motifs::find(common, &folder, config, &study, &models)?;
+    if let Some(recovered) = motifs.as_ref().and_then(Motifs::recovered)
+        && let Some(summary) = Summary::of(vec![f64::from(u8::from(recovered))])
+    {
+        scores.insert("motif_recovered".to_owned(), summary);
+    }
+    let metrics = RunMetrics {
+        task: task(&loaded.set.labels).to_owned(),
+        dataset: config.dataset.clone(),
+        protocol: "clean".to_owned(),
+        split: study.split_kind().name().to_owned(),
+        models: models.len(),
+        seeds: (0..models.len()).map(|i| study.seed(i)).collect(),
+        epochs: models.iter().map(|m| m.epochs).collect(),
+        metrics: scores,
+        baselines: baselines.iter().map(|b| (b.name.clone(), b.mean())).collect(),
+        data: DataSummary {
+            rows: loaded.set.len(),
+            sha256: loaded.inputs.iter().map(|i| (i.name.clone(), i.sha256.clone())).collect(),
+        },
+        device: config.device.clone(),
+        wall_seconds: earlier + began.elapsed().as_secs_f64(),
+        peak_mb: peak_memory_mb(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: environment.commit.clone(),
+    };
+    let findings = Findings {
+        config,
+        study: &study,
+        loaded,
+        audit: &audit,
+        record: &record,
+        environment: &environment,
+        metrics: &metrics,
+        baselines: &baselines,
+        models: &models,
+        tested: &tested,
+        motifs: motifs.as_ref(),
+    };
+    page::write(&folder, &findings)?;
+    folder.write_json(METRICS, &metrics)?;
+    let mut out = std::io::stdout().lock();
+    if common.json {
+        writeln!(out, "{}", serde_json::to_string(&metrics)?)?;
+    } else {
+        results_table(config, &loaded.set.labels, &metrics, &baselines).write(&mut out, false)?;
+        writeln!(out, "\nreport: {}", folder.file(REPORT)?.display())?;
+    }
+    Ok(())
+}
+
+/// What is predicted, in a word.
+fn task(labels: &Labels) -> &'static str {
+    match labels {
+        Labels::Binary => "binary",
+        Labels::Classes(_) => "classes",
+        Labels::Values => "values",
+    }
+}
+
+/// What went in, and the parts it was divided into.
+pub(crate) fn record(loaded: &Loaded, plan: &Plan) -> DataRecord {
+    let split = plan.split(0);
+    DataRecord {
+        inputs: loaded.inputs.clone(),
+        kept: loaded.set.len(),
+        dropped: loaded.dropped.clone(),
+        split: Some(plan.kind().name().to_owned()),
+        parts: [("train", split.train.len()), ("validation", split.validation.len()), ("test", split.test.len())]
+            .map(|(name, rows)| (name.to_owned(), rows))
+            .into(),
+    }
+}
+
+/// Seconds that earlier processes of a continued run trained, from their logs.
+fn earlier_seconds(folder: &RunFolder, models: usize) -> anyhow::Result<f64> {
+    let mut seconds = 0.0;
+    for i in 0..models {
+        let log = folder.file(&format!("logs/seed-{i}/{METRICS_LOG}"))?;
+        if log.is_file() {
+            seconds += logged_seconds(&log)?;
+        }
+    }
+    Ok(seconds)
+}
+
+/// Removes what a run writes last: a folder that has it is finished, and a run that goes on is not.
+fn remove_results(folder: &RunFolder) -> anyhow::Result<()> {
+    for name in [METRICS, REPORT] {
+        let path = folder.file(name)?;
+        if path.is_file() {
+            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn environment(config: &RunConfig) -> Environment {
+    // All members have the version of the workspace.
+    let versions = ["galen-genomics", "genomics"].map(|member| (member, env!("CARGO_PKG_VERSION")));
+    Environment::collect(option_env!("GALEN_COMMIT"), &versions, &config.device, config.study.seed)
+}
+
+/// A continued run may run longer and train more models; anything else would make its result a mixture.
+fn refuse_other_settings(folder: &RunFolder, config: &RunConfig) -> anyhow::Result<()> {
+    let changed: Vec<String> = folder
+        .changes(config)?
+        .into_iter()
+        .filter(|c| !matches!(c.key.as_str(), "epochs" | "models" | "device") && !c.key.starts_with("motifs"))
+        .map(|c| {
+            let said = |value: &str| if value.is_empty() { "not set".to_owned() } else { value.to_owned() };
+            format!("{} was {}, is {}", c.key, said(&c.before), said(&c.after))
+        })
+        .collect();
+    anyhow::ensure!(
+        changed.is_empty(),
+        "the run in {} was started with other settings ({}); give the same ones, or another --run-dir",
+        folder.path().display(),
+        changed.join("; ")
+    );
+    Ok(())
+}
+
+/// A continued run learns from the very rows that it began with.
+fn refuse_other_data(folder: &RunFolder, now: &DataRecord) -> anyhow::Result<()> {
+    if !folder.file(DATA)?.is_file() {
+        return Ok(());
+    }
+    let before: DataRecord = folder.read_json(DATA)?;
+    let of = |record: &DataRecord, name: &str| {
+        let input = record.inputs.iter().find(|input| input.name == name);
+        input.map_or_else(|| "nothing".to_owned(), |Input { bytes, sha256, .. }| format!("{bytes} bytes, {sha256}"))
+    };
+    let mut names: Vec<&str> = before.inputs.iter().chain(&now.inputs).map(|input| input.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut changed: Vec<String> = names
+        .into_iter()
+        .map(|name| (name, of(&before, name), of(now, name)))
+        .filter(|(_, before, now)| before != now)
+        .map(|(name, before, now)| format!("{name} was {before}, is {now}"))
+        .collect();
+    if before.kept != now.kept {
+        changed.push(format!("{} rows were used, now there are {}", before.kept, now.kept));
+    }
+    anyhow::ensure!(
+        changed.is_empty(),
+        "the run in {} was started on other data ({}); restore it, or give another --run-dir",
+        folder.path().display(),
+        changed.join("; ")
+    );
+    Ok(())
+}
