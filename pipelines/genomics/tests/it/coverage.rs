@@ -1,7 +1,6 @@
 //! `coverage` counts reads in bins, and writes tables and tracks.
 
 use crate::command::{folder_with, galen_genomics_in};
-use crate::data::Draw;
 use std::fs;
 
 /// Four reads of ten bases on a contig of 100: two at 10, of which one is a duplicate, one at 15 on the reverse strand, one
