@@ -123,7 +123,8 @@ impl Workspace {
     /// # Errors
     /// The build fails, or the folder has no such binary.
     pub(crate) fn binary(&self, pipeline: &Pipeline) -> Result<PathBuf> {
-        self.executable(&pipeline.binary, &["--package", &pipeline.binary])
+        // With the whole workspace selected, shared dependencies have the features that tests build them with.
+        self.executable(&pipeline.binary, &["--workspace", "--bin", &pipeline.binary])
     }
 
     /// The program of the example `name` of `package`, found as [`Workspace::binary`] does.

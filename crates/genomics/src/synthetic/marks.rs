@@ -73,7 +73,7 @@ pub struct MarkTruth {
 ///
 /// - `a`: `H3K4me3` lies at the start of the gene; otherwise it lies as much, but somewhere else.
 /// - `r`: `H3K27me3` lies all over the gene, or hardly at all.
-/// - `e`: `H3K4me1` lies before the start; otherwise it lies as much behind it.
+/// - `e`: `H3K4me1` lies before the start, or nowhere.
 /// - `b`: `H3K36me3` lies on the body of the gene, or not.
 /// - `H3K9me3` lies anywhere, and says nothing.
 ///
@@ -123,7 +123,6 @@ fn shape(mark: usize, present: bool, draw: &mut ChaCha8Rng) -> [f64; BINS] {
         ("H3K27me3", true) => (50.0, 60.0),
         ("H3K36me3", true) => (draw.random_range(74.0..80.0), 14.0),
         ("H3K4me1", true) => (draw.random_range(28.0..36.0), 6.0),
-        ("H3K4me1", false) => (draw.random_range(64.0..72.0), 6.0),
         ("H3K4me3", true) => (draw.random_range(48.0..52.0), 3.0),
         ("H3K4me3", false) => {
             let away = draw.random_range(20.0..45.0);

@@ -281,8 +281,8 @@ fn variants_do_what_they_are_said_to_do() {
 }
 
 /// A linear model finds 0.783 and no more, the rule 0.980, and the product of two sums of bins most of the rest: the
-/// numbers of an enumeration of the eight cases in Python, and of scikit-learn on counts drawn in the same way (0.778
-/// and 0.962). 2000 test genes leave a standard error of 0.011.
+/// numbers of an enumeration of the eight cases in Python, and of numpy on counts drawn in the same way (0.776 and
+/// 0.950). 2000 test genes leave a standard error of 0.011.
 #[test]
 fn marks_hide_an_exclusive_or() {
     let (set, truth) = marks(&MarkConfig::default()).unwrap();

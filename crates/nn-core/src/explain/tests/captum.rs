@@ -42,7 +42,10 @@ impl Compare<'_> {
         let tolerance = if single { self.tolerance.max(1e-5) } else { self.tolerance };
         assert_eq!(found.len(), wanted.len(), "{name}");
         for (at, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-            assert!((found - wanted).abs() <= tolerance, "{name} at {at}: {found}, not {wanted}");
+            assert!(
+                (found - wanted).abs() <= tolerance * (1.0 + wanted.abs()),
+                "{name} at {at}: {found}, not {wanted}"
+            );
         }
     }
 }
