@@ -177,7 +177,9 @@ mod tests {
         let mut seen = 0;
         for check in systems.iter().filter_map(|system| system.check.as_deref()) {
             let (module, _) = check.split_once(": ").unwrap();
-            let file = root.join("crates/nn-core/src").join(format!("{}.rs", module.replace("::", "/")));
+            let (member, module) =
+                module.strip_prefix("genomics::").map_or(("nn-core", module), |of_genomics| ("genomics", of_genomics));
+            let file = root.join(format!("crates/{member}/src/{}.rs", module.replace("::", "/")));
             assert!(file.is_file(), "{check}");
             seen += 1;
         }

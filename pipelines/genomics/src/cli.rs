@@ -156,10 +156,10 @@ pub(crate) struct Train {
     /// Epochs at most
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
-    /// Motif database in MEME format that the first layer's motifs are compared with
+    /// Motif database in MEME format that the motifs of the first model are compared with
     #[arg(long, value_name = "FILE.meme")]
     pub(crate) motifs: Option<PathBuf>,
-    /// Name that the best motif should have in the database; recorded as `motif_recovered`
+    /// Name that the motif which the model rests on most should have there; recorded as `motif_recovered`
     #[arg(long, value_name = "NAME")]
     pub(crate) expect_motif: Option<String>,
 }

@@ -1,20 +1,21 @@
 //! `explain`: which bases a prediction rests on, how far the answer can be trusted, and the motifs behind it.
 
 mod found;
+mod patterns;
 
 use self::found::Found;
+pub(crate) use self::patterns::{Named, Patterns, best, named, q_value};
 use crate::cli::{Explain, counted, say};
 use crate::config::ExplainConfig;
 use crate::predict::output;
-use crate::train::called;
 use genomics::explain::{
     Inputs, IntegratedGradients, Mutagenesis, Reference, Rescale, Target, deep_lift, integrated_gradients,
 };
 use genomics::io::meme::{MotifFile, read_meme, write_meme};
 use genomics::io::read_fasta;
-use genomics::logo::{attribution_logo, motif_logo, mutation_map};
+use genomics::logo::{attribution_logo, mutation_map};
 use genomics::model::Ensemble;
-use genomics::motif::{ClusterConfig, CompareConfig, Motif, MotifDatabase, Pattern, SeqletConfig, UNIFORM};
+use genomics::motif::{CompareConfig, MotifDatabase};
 use nn_core::burn::tensor::Tensor;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -27,8 +28,6 @@ use workbench::table::Table;
 
 /// Ways to explain, by the name of the option.
 const METHODS: [&str; 3] = ["mutagenesis", "gradients", "deeplift"];
-/// Fewest seqlets of a motif where few sequences were given.
-const FEWEST: usize = 5;
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
     let given = ExplainConfig::new(common, args.method.as_deref(), args.shown)?;
@@ -114,8 +113,18 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The method that divides the output among the bases in the least time and is defined for the network.
+pub(crate) fn quickest(ensemble: &Ensemble, inputs: &Inputs) -> &'static str {
+    if ensemble.rescaled(inputs.tensor(), &Rescale::off()).is_some() { "deeplift" } else { "gradients" }
+}
+
 /// The values of all bases by the method that was asked for.
-fn attribute(ensemble: &Ensemble, inputs: &Inputs, settings: &ExplainConfig, target: usize) -> anyhow::Result<Found> {
+pub(crate) fn attribute(
+    ensemble: &Ensemble,
+    inputs: &Inputs,
+    settings: &ExplainConfig,
+    target: usize,
+) -> anyhow::Result<Found> {
     let model = |x: Tensor<3>| ensemble.forward(x);
     let target = Target::All(target);
     let reference = Reference::Shuffled { count: settings.shuffles, seed: settings.seed };
@@ -124,7 +133,7 @@ fn attribute(ensemble: &Ensemble, inputs: &Inputs, settings: &ExplainConfig, tar
             Found::divided(integrated_gradients(&model, inputs, &target, &IntegratedGradients::default(), &reference)?)
         }
         "deeplift" => {
-            if ensemble.rescaled(inputs.tensor(), &Rescale::off()).is_none() {
+            if quickest(ensemble, inputs) != "deeplift" {
                 let text = "deeplift is not defined for a network with gates; use mutagenesis or gradients";
                 return Err(Usage(text.into()).into());
             }
@@ -156,47 +165,21 @@ fn motifs(
     found: &Found,
     database: Option<&Path>,
 ) -> anyhow::Result<(Table, Section)> {
-    let seqlets = SeqletConfig::default().find(&found.per_base)?;
-    let least = ClusterConfig::default().least_seqlets.min((windows.len() / 10).max(FEWEST));
-    let cluster = ClusterConfig { least_seqlets: least, ..ClusterConfig::default() };
-    let patterns = cluster.patterns(windows, &found.per_base, &seqlets)?;
-    say(common, &format!("{}, {}", counted(seqlets.len(), "seqlet"), counted(patterns.len(), "motif")));
-    let motifs: Vec<Motif> = patterns.iter().map(|pattern| pattern.motif.clone()).collect();
+    let database = match database {
+        Some(path) => Some(MotifDatabase::new(read_meme(path)?.motifs, CompareConfig::default())?),
+        None => None,
+    };
+    let patterns = Patterns::find(windows, &found.per_base, database.as_ref())?;
+    say(common, &patterns.count());
+    let motifs = patterns.motifs();
     if !motifs.is_empty() {
-        write_meme(&folder.file("motifs.meme")?, &MotifFile::new(motifs.clone()))?;
+        write_meme(&folder.file("motifs.meme")?, &MotifFile::new(motifs))?;
     }
-    let mut names: Vec<Option<(String, f64)>> = vec![None; motifs.len()];
-    if let (Some(path), false) = (database, motifs.is_empty()) {
-        let database = MotifDatabase::new(read_meme(path)?.motifs, CompareConfig::default())?;
-        for (name, matches) in names.iter_mut().zip(database.search_all(&motifs)) {
-            *name = matches.first().map(|best| (called(&database.motifs()[best.target]), best.q_value));
-        }
-    }
-    let mut table = Table::new("Motifs of the stretches that count")
-        .text("motif")
-        .text("speaks")
-        .text("consensus")
-        .number("seqlets")
-        .text("best match")
-        .number("q-value");
-    let mut section = Section::new("Motifs").paragraph(format!(
-        "Stretches whose values stand out against the same values in random order, at a false discovery rate of 5 %, laid \
-         over each other: {} of {}. Motifs of fewer than {least} stretches are left out.",
-        counted(seqlets.len(), "seqlet"),
-        counted(windows.len(), "sequence"),
-    ));
-    for (place, (pattern, name)) in patterns.iter().zip(&names).enumerate() {
-        let Pattern { motif, positive, members, .. } = pattern;
-        let (best, q) = name
-            .as_ref()
-            .map_or_else(|| ("–".to_owned(), "–".to_owned()), |(name, q)| (name.clone(), format!("{q:.1e}")));
-        let speaks = if *positive { "for" } else { "against" };
-        let row =
-            [motif.name.clone(), speaks.to_owned(), motif.consensus(), members.len().to_string(), best.clone(), q];
-        table.push(row);
-        let svg = motif_logo(motif, &UNIFORM, &motif.name);
+    let mut section = Section::new("Motifs").paragraph(patterns.describe());
+    for (place, (caption, svg)) in patterns.drawn().enumerate() {
         folder.write(&format!("figures/motif-{place}.svg"), &svg)?;
-        section = section.figure(format!("{}; best match: {best}.", motif.name), svg);
+        section = section.figure(caption, svg);
     }
+    let table = patterns.table();
     Ok((table.clone(), section.table(table)))
 }

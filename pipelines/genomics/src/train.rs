@@ -5,7 +5,7 @@ mod motifs;
 mod results;
 
 pub(crate) use self::models::{Baseline, Model};
-pub(crate) use self::motifs::{Motifs, called};
+pub(crate) use self::motifs::Motifs;
 pub(crate) use self::results::{Tested, table as results_table};
 
 use crate::cli::{Train, say};

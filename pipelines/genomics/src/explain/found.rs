@@ -7,9 +7,9 @@ use genomics::motif::Column;
 const GAP: f64 = 0.1;
 
 /// A value for each base of each sequence, with what belongs to the method.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// For each sequence, what each base adds.
-    pub(super) per_base: Vec<Vec<f64>>,
+    pub(crate) per_base: Vec<Vec<f64>>,
     /// What each substitution changes, where that was computed.
     pub(super) changes: Option<Vec<Vec<Column>>>,
     completeness: Option<Vec<Completeness>>,
