@@ -9,8 +9,9 @@
 //! | `session` | what the benches of one call share: interpreter, threads, starting a side |
 //! | `measure` | what a side printed, rounds in turns, what makes two sides comparable |
 //! | `outcome` | what a bench found, and its line in `data/results.jsonl` |
-//! | `drug`, `steps`, `skip_gram` | the benches |
+//! | `domain`, `drug`, `steps`, `skip_gram` | the benches |
 
+mod domain;
 mod drug;
 mod measure;
 mod outcome;
@@ -32,7 +33,7 @@ pub(crate) struct BenchArgs {
     /// What to measure (default: all)
     #[arg(value_enum)]
     which: Vec<Which>,
-    /// Rounds; in each, both sides run once (default: 7 of `steps`, 3 of the others)
+    /// Rounds; in each, both sides run once (default: 7 of `steps`, 5 of `genomics` and `imaging`, 3 of the others)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Training steps timed in a round of `deepdta`
@@ -77,6 +78,10 @@ enum Which {
     Steps,
     /// Skip-gram with negative sampling, against gensim
     Skipgram,
+    /// Coverage, windows and variants, against samtools, pysam, pyfaidx and kipoiseq
+    Genomics,
+    /// DICOM series, NIfTI, augmentation and sliding windows, against pydicom, SimpleITK, nibabel and MONAI
+    Imaging,
     /// All of them
     All,
 }
@@ -118,6 +123,8 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
         let outcome = match which {
             Which::Steps => steps::measure(&session),
             Which::Skipgram => skip_gram::measure(&session),
+            Which::Genomics => domain::measure(&session, &domain::GENOMICS),
+            Which::Imaging => domain::measure(&session, &domain::IMAGING),
             _ => {
                 let drug = match &mut drug {
                     Some(ready) => ready,

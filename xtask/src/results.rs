@@ -203,10 +203,13 @@ pub(crate) fn newest(entries: Vec<Entry>) -> BTreeMap<String, Entry> {
     newest
 }
 
-/// Whether a smaller value of `metric` is the better one; `cold-drug.mse` counts as `mse`.
+/// Whether a smaller value of `metric` is the better one; `cold-drug.mse` counts as `mse`, `hd95_anterior` as `hd95`.
 pub(crate) fn lower_is_better(metric: &str) -> bool {
     let bare = metric.rsplit('.').next().unwrap_or(metric);
-    matches!(bare, "mse" | "mae" | "rmse" | "loss" | "brier" | "ece" | "hd95" | "ratio")
+    matches!(bare, "mse" | "mae" | "rmse" | "loss" | "brier" | "ece" | "ratio")
+        || matches!(bare, "pixel_error" | "rand_error" | "variation_of_information")
+        // Of each label of a segmentation.
+        || ["hd95", "asd", "missed_", "invented_"].iter().any(|name| bare.starts_with(name))
         || bare.ends_with("_mb")
         || bare.ends_with("seconds")
 }
@@ -250,11 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_do_not_change_what_is_better() {
+    fn prefixes_and_labels_do_not_change_what_is_better() {
         for metric in ["mse", "cold-drug.mse", "peak_mb", "screen_seconds", "ratio"] {
             assert!(lower_is_better(metric), "{metric}");
         }
-        for metric in ["ci", "cold-drug.ci", "rm2", "auroc"] {
+        for metric in ["hd95", "hd95_anterior", "asd_posterior", "missed_nodule", "invented_nodule"] {
+            assert!(lower_is_better(metric), "{metric}");
+        }
+        for metric in ["unet.pixel_error", "unet.rand_error", "linknet.variation_of_information"] {
+            assert!(lower_is_better(metric), "{metric}");
+        }
+        for metric in ["ci", "cold-drug.ci", "rm2", "auroc", "dice_anterior", "lesion_sensitivity"] {
             assert!(!lower_is_better(metric), "{metric}");
         }
     }

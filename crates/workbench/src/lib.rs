@@ -12,6 +12,7 @@
 //! | [`report`] | one self-contained HTML page |
 //! | [`table`] | tables as text and as JSON |
 //! | [`tensorboard`] | event files |
+//! | [`training`] | a run that trains models one after the other, and goes on where it was stopped |
 //! | [`exit`] | exit status, printing of errors, Ctrl-C |
 //!
 //! A binary in outline:
@@ -63,6 +64,7 @@ pub mod report;
 pub mod run;
 pub mod table;
 pub mod tensorboard;
+pub mod training;
 
 pub use args::{Common, Verbosity};
 pub use observe::Reporter;

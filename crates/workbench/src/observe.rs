@@ -14,11 +14,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nn_core::train::{Event, Observer};
 use serde_json::json;
 
-use crate::args::Verbosity;
+use crate::args::{Common, Verbosity};
 use crate::tensorboard::EventWriter;
 
 use log::Log;
 pub use log::{Curve, curves, logged_seconds};
+
+/// Says a line on stderr, unless the command was asked to be quiet.
+pub fn say(common: &Common, text: &str) {
+    if common.verbosity() >= Verbosity::Normal {
+        // A closed stderr is no reason to stop a run.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
 
 /// Name of the file with one JSON object a line: each epoch, each validation, and every so many steps.
 pub const METRICS_LOG: &str = "metrics.jsonl";

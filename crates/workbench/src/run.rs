@@ -82,6 +82,18 @@ pub enum RunError {
         /// What the parser or serialiser said.
         reason: String,
     },
+    /// A run that would be continued as another one.
+    #[error("the run in {path} was started {how} ({changes}); {remedy}, or give another --run-dir")]
+    Other {
+        /// The folder.
+        path: PathBuf,
+        /// What is different.
+        how: &'static str,
+        /// Each change: what it was and what it is.
+        changes: String,
+        /// What to do.
+        remedy: &'static str,
+    },
 }
 
 /// What a folder holds that is no run.
@@ -325,6 +337,7 @@ fn compare(prefix: &str, before: &toml::Table, after: &toml::Table, changes: &mu
             (Some(toml::Value::Table(before)), Some(toml::Value::Table(after))) => {
                 compare(&key, before, after, changes);
             }
+            (Some(toml::Value::Float(before)), Some(toml::Value::Float(after))) if same_single(*before, *after) => {}
             (before, after) if before != after => {
                 let text = |value: Option<&toml::Value>| value.map(ToString::to_string).unwrap_or_default();
                 changes.push(Change { key, before: text(before), after: text(after) });
@@ -332,6 +345,12 @@ fn compare(prefix: &str, before: &toml::Table, after: &toml::Table, changes: &mu
             _ => {}
         }
     }
+}
+
+/// Whether one number is the other in single precision: such a setting is written by its shortest decimal, which is
+/// another number in double precision.
+fn same_single(a: f64, b: f64) -> bool {
+    f64::from(a as f32) == b || f64::from(b as f32) == a
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::config::Flags;
 use workbench::exit::Usage;
+use workbench::training::quoted;
 
 /// The settings of a demo, whole or quick.
 fn defaults(quick: bool) -> RunConfig {
@@ -58,7 +59,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
         return print(&config);
     }
     let loaded = Loaded { table, folds: None, inputs: Vec::new(), dropped: BTreeMap::new(), refused: Vec::new() };
-    let resume = format!("galen-drug demo --run-dir {} --resume", train::quoted(&run_dir));
+    let resume = format!("galen-drug demo --run-dir {} --resume", quoted(&run_dir));
     train::study(common, &config, &loaded, &run_dir, &resume, stop)?;
 
     // What a user would do next: score a list with a mistake in it against the first protein.

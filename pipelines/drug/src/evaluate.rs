@@ -1,12 +1,13 @@
 //! `evaluate`: trained models against a table with measured affinities.
 
-use crate::cli::{Evaluate, counted, say};
+use crate::cli::{Evaluate, counted};
 use crate::config::{EvaluateConfig, without_run_folder};
 use crate::inputs;
 use drug::chem::Molecule;
 use drug::model::Ensemble;
 use drug::study::{Protocol, score};
 use workbench::args::Common;
+use workbench::observe::say;
 use workbench::table::Table;
 
 pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! Affinity data from files, with the record of what was read.
 
-use crate::cli::{Format, say};
+use crate::cli::Format;
 use crate::config::{SourceConfig, SplitConfig};
 use anyhow::Context;
 use drug::audit::Audit;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use workbench::args::Common;
 use workbench::data::dataset;
 use workbench::exit::Usage;
+use workbench::observe::say;
 use workbench::record::Input;
 use workbench::run::RunFolder;
 

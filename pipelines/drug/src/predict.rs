@@ -1,6 +1,6 @@
 //! `predict`: one output row for each compound and target, in the order of the input.
 
-use crate::cli::{Predict, counted, say};
+use crate::cli::{Predict, counted};
 use crate::config::{PredictConfig, without_run_folder};
 use anyhow::Context;
 use drug::io::parquet::PredictionWriter;
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::Stopped;
+use workbench::observe::say;
 
 /// Rows of the output that are held at once; bounds the memory whatever the length of the list.
 const ROWS_AT_ONCE: usize = 65_536;

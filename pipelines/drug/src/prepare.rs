@@ -1,6 +1,6 @@
 //! `prepare`: files to one checked table, with its audit and its split.
 
-use crate::cli::{Prepare, say};
+use crate::cli::Prepare;
 use crate::config::SplitConfig;
 use crate::inputs;
 use drug::chem::Molecule;
@@ -8,6 +8,7 @@ use drug::study::Study;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use workbench::args::Common;
+use workbench::observe::say;
 use workbench::record::DataRecord;
 use workbench::run::RunFolder;
 

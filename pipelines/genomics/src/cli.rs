@@ -3,21 +3,12 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::PathBuf;
-use workbench::args::{Common, Verbosity};
+use workbench::args::Common;
 
 /// A number with its noun, as `1 model` and `5 models`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Says a line on stderr, unless it was asked to be quiet.
-pub(crate) fn say(common: &Common, text: &str) {
-    if common.verbosity() >= Verbosity::Normal {
-        // A closed stderr is no reason to stop a run.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
-    }
 }
 
 /// Deep learning for genomics: from FASTA, BED, BAM and VCF to trained models, motifs and variant effects.

@@ -1,6 +1,6 @@
 //! `coverage`: reads as a signal along the genome.
 
-use crate::cli::{Coverage, Covers, ScaledBy, say};
+use crate::cli::{Coverage, Covers, ScaledBy};
 use crate::config::{settings, without_run_folder};
 use crate::inputs;
 use anyhow::Context;
@@ -14,6 +14,7 @@ use std::path::Path;
 use workbench::args::Common;
 use workbench::config::Flags;
 use workbench::exit::Usage;
+use workbench::observe::say;
 
 /// Settings of `coverage`.
 #[derive(Debug, Serialize, Deserialize)]

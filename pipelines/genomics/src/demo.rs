@@ -1,7 +1,7 @@
 //! `demo`: the whole way on a genome generated on the spot, in less than a minute on two cores: train, recover the motif,
 //! score variants, intervals and reads.
 
-use crate::cli::{Demo, Predict, Variants, What, say};
+use crate::cli::{Demo, Predict, Variants, What};
 use crate::config::{DemoConfig, MotifConfig, RunConfig, print};
 use crate::inputs::Loaded;
 use crate::{predict, train, variants};
@@ -25,7 +25,9 @@ use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::config::Flags;
 use workbench::exit::Usage;
+use workbench::observe::say;
 use workbench::table::Table;
+use workbench::training::quoted;
 
 /// The motif that was planted.
 const PLANTED: &str = "KITE";
@@ -71,7 +73,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
     }
     let loaded = Loaded::generated(made.dataset()?, "half of them with the motif at one wrong base");
     config.study = config.study.clone().resolved(&loaded.set, false)?;
-    let resume = format!("galen-genomics demo --run-dir {} --resume", train::quoted(&run_dir));
+    let resume = format!("galen-genomics demo --run-dir {} --resume", quoted(&run_dir));
     train::study(common, &config, &loaded, &run_dir, &resume, stop)?;
     use_model(common, &config, &made, &run_dir, stop)
 }

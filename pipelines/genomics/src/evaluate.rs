@@ -1,11 +1,12 @@
 //! `evaluate`: trained models against labelled sequences.
 
-use crate::cli::{Evaluate, counted, say};
+use crate::cli::{Evaluate, counted};
 use crate::config::{SplitConfig, without_run_folder};
 use crate::inputs;
 use genomics::evaluate::{Judged, names};
 use genomics::model::{Ensemble, Predicts};
 use workbench::args::Common;
+use workbench::observe::say;
 use workbench::table::Table;
 
 pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ mod patterns;
 
 use self::found::Found;
 pub(crate) use self::patterns::{Named, Patterns, best, named, q_value};
-use crate::cli::{Explain, counted, say};
+use crate::cli::{Explain, counted};
 use crate::config::ExplainConfig;
 use crate::predict::output;
 use genomics::explain::{
@@ -22,6 +22,7 @@ use std::io::Write as _;
 use std::path::Path;
 use workbench::args::Common;
 use workbench::exit::Usage;
+use workbench::observe::say;
 use workbench::report::{Page, Section};
 use workbench::run::RunFolder;
 use workbench::table::Table;

@@ -4,7 +4,7 @@ mod windows;
 
 pub(crate) use self::windows::{cut, genome};
 
-use crate::cli::{Format, counted, say};
+use crate::cli::{Format, counted};
 use crate::config::{AUTO, SourceConfig, SplitConfig};
 use anyhow::Context;
 use genomics::dataset::{Labels, SequenceSet};
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use workbench::args::Common;
 use workbench::data::dataset;
 use workbench::exit::Usage;
+use workbench::observe::say;
 use workbench::record::Input;
 use workbench::run::RunFolder;
 

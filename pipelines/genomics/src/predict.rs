@@ -2,7 +2,7 @@
 
 mod track;
 
-use crate::cli::{Predict, counted, say};
+use crate::cli::{Predict, counted};
 use crate::config::{DeviceConfig, without_run_folder};
 use crate::inputs;
 use genomics::genome::Genome;
@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::{Stopped, Usage};
+use workbench::observe::say;
 
 /// Rows read and scored at once; bounds the memory whatever the length of the list.
 const ROWS_AT_ONCE: usize = 4096;

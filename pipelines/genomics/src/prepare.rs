@@ -1,6 +1,6 @@
 //! `prepare`, or `extract`: files to one table of windows, with its audit and its split; with reads, to their counts.
 
-use crate::cli::{Prepare, say};
+use crate::cli::Prepare;
 use crate::config::SplitConfig;
 use crate::inputs::{self, Loaded};
 use crate::train::{kmers, record};
@@ -16,6 +16,7 @@ use std::io::Write as _;
 use std::path::Path;
 use workbench::args::Common;
 use workbench::exit::Usage;
+use workbench::observe::say;
 use workbench::record::Input;
 use workbench::run::{DATA, RunFolder};
 

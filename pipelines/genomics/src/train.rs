@@ -8,7 +8,7 @@ pub(crate) use self::models::{Baseline, Model};
 pub(crate) use self::motifs::Motifs;
 pub(crate) use self::results::{Tested, table as results_table};
 
-use crate::cli::{Train, say};
+use crate::cli::Train;
 use crate::config::{self, RunConfig};
 use crate::inputs::{self, Loaded};
 use crate::page::{self, Findings};
@@ -24,9 +24,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
+use workbench::observe::say;
 use workbench::observe::{METRICS_LOG, logged_seconds};
-use workbench::record::{DataRecord, DataSummary, Environment, Input, RunMetrics, Summary, peak_memory_mb};
+use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
 use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
+use workbench::training::{quoted, refuse_other_data, refuse_other_settings};
 
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
     let (mut config, run_dir) = RunConfig::for_train(common, args)?;
@@ -49,13 +51,6 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
     study(common, &config, &loaded, &run_dir, &resume, stop)
 }
 
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// Settings of the k-mer models: words and their reverse complements are one unless sequences have a direction.
 pub(crate) fn kmers(strands: StrandPolicy) -> KmerConfig {
     KmerConfig { both_strands: strands != StrandPolicy::Given, ..KmerConfig::default() }
@@ -76,7 +71,10 @@ pub(crate) fn study(
     let folder = RunFolder::open(run_dir, common.resume)?;
     let plan = inputs::plan(loaded, &config.study)?;
     let record = record(loaded, &plan);
-    refuse_other_settings(&folder, config)?;
+    // A run that goes on may train more models, and train them longer.
+    refuse_other_settings(&folder, config, |key| {
+        matches!(key, "epochs" | "models" | "device") || key.starts_with("motifs")
+    })?;
     refuse_other_data(&folder, &record)?;
     let earlier = earlier_seconds(&folder, config.study.models)?;
     remove_results(&folder)?;
@@ -206,55 +204,4 @@ fn environment(config: &RunConfig) -> Environment {
     // All members have the version of the workspace.
     let versions = ["galen-genomics", "genomics"].map(|member| (member, env!("CARGO_PKG_VERSION")));
     Environment::collect(option_env!("GALEN_COMMIT"), &versions, &config.device, config.study.seed)
-}
-
-/// A continued run may run longer and train more models; anything else would make its result a mixture.
-fn refuse_other_settings(folder: &RunFolder, config: &RunConfig) -> anyhow::Result<()> {
-    let changed: Vec<String> = folder
-        .changes(config)?
-        .into_iter()
-        .filter(|c| !matches!(c.key.as_str(), "epochs" | "models" | "device") && !c.key.starts_with("motifs"))
-        .map(|c| {
-            let said = |value: &str| if value.is_empty() { "not set".to_owned() } else { value.to_owned() };
-            format!("{} was {}, is {}", c.key, said(&c.before), said(&c.after))
-        })
-        .collect();
-    anyhow::ensure!(
-        changed.is_empty(),
-        "the run in {} was started with other settings ({}); give the same ones, or another --run-dir",
-        folder.path().display(),
-        changed.join("; ")
-    );
-    Ok(())
-}
-
-/// A continued run learns from the very rows that it began with.
-fn refuse_other_data(folder: &RunFolder, now: &DataRecord) -> anyhow::Result<()> {
-    if !folder.file(DATA)?.is_file() {
-        return Ok(());
-    }
-    let before: DataRecord = folder.read_json(DATA)?;
-    let of = |record: &DataRecord, name: &str| {
-        let input = record.inputs.iter().find(|input| input.name == name);
-        input.map_or_else(|| "nothing".to_owned(), |Input { bytes, sha256, .. }| format!("{bytes} bytes, {sha256}"))
-    };
-    let mut names: Vec<&str> = before.inputs.iter().chain(&now.inputs).map(|input| input.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut changed: Vec<String> = names
-        .into_iter()
-        .map(|name| (name, of(&before, name), of(now, name)))
-        .filter(|(_, before, now)| before != now)
-        .map(|(name, before, now)| format!("{name} was {before}, is {now}"))
-        .collect();
-    if before.kept != now.kept {
-        changed.push(format!("{} rows were used, now there are {}", before.kept, now.kept));
-    }
-    anyhow::ensure!(
-        changed.is_empty(),
-        "the run in {} was started on other data ({}); restore it, or give another --run-dir",
-        folder.path().display(),
-        changed.join("; ")
-    );
-    Ok(())
 }

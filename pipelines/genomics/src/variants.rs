@@ -1,6 +1,6 @@
 //! `variants`: what each variant of a VCF file does to the predictions, one output record for each input record.
 
-use crate::cli::{Variants, counted, say};
+use crate::cli::{Variants, counted};
 use crate::config::{DeviceConfig, without_run_folder};
 use crate::inputs;
 use genomics::dataset::Labels;
@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::{Stopped, Usage};
+use workbench::observe::say;
 use workbench::table::Table;
 
 /// Sequences that the networks are given at once.

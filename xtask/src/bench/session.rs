@@ -12,6 +12,7 @@ use super::{BenchArgs, measure::Measure};
 use crate::{process, workspace::Workspace};
 
 /// A peer's script and what it needs.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
     /// File in `xtask/peers`.
     pub(super) script: &'static str,

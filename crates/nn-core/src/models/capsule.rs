@@ -31,15 +31,15 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::cnn::{convolution, dense, one_hot};
+use super::cnn::{dense, one_hot};
 use crate::config::{ConfigError, in_range};
 use crate::layers::init::{Fan, Init};
+use crate::layers::{Conv2d, ConvConfig};
 
 /// Below this squared length a vector counts as having it: where the root has a slope still.
 const LEAST: f32 = 1e-12;
@@ -151,10 +151,12 @@ impl CapsuleConfig {
     pub fn init(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<CapsuleNetwork, ConfigError> {
         self.validate()?;
         let glorot = Init::GlorotUniform;
-        let primary = [self.filters, self.primary_types * self.primary_size];
         let shape = [self.capsules(), self.primary_size, self.classes * self.class_size];
-        let conv = convolution([self.input[0], self.filters], self.kernel, 1, glorot, device, rng);
-        let primary = convolution(primary, self.primary_kernel, self.primary_stride, glorot, device, rng);
+        let conv = ConvConfig::new(self.input[0], self.filters, self.kernel).with_init(glorot).init(device, rng)?;
+        let primary = ConvConfig::new(self.filters, self.primary_types * self.primary_size, self.primary_kernel)
+            .with_stride(self.primary_stride)
+            .with_init(glorot)
+            .init(device, rng)?;
         let votes = Init::Normal(self.votes_sd).param(shape, Fan::dense([shape[1], shape[2]]), rng, device);
         let mut decoder = Vec::new();
         if !self.decoder.is_empty() {

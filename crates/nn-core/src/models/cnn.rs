@@ -17,19 +17,16 @@
 //! ```
 
 use burn::module::{Module, Param};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::{log_softmax, relu};
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::mlp::TableModel;
 use crate::config::{ConfigError, in_range};
-use crate::layers::dropout;
 use crate::layers::init::{Fan, Init};
+use crate::layers::{Conv2d, ConvConfig, MaxPoolConfig, dropout};
 
 /// Sizes of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,9 +101,8 @@ impl CnnClassifierConfig {
         let mut convolutions = Vec::with_capacity(self.stages.len() * self.convolutions);
         for &outputs in &self.stages {
             for _ in 0..self.convolutions {
-                let mut layer = convolution([inputs, outputs], self.kernel, 1, Init::HeNormal, device, rng);
-                layer.padding = PaddingConfig2d::Same;
-                convolutions.push(layer);
+                let config = ConvConfig::new(inputs, outputs, self.kernel).same().with_init(Init::HeNormal);
+                convolutions.push(config.init(device, rng)?);
                 inputs = outputs;
             }
             (height, width) = (height / 2, width / 2);
@@ -115,22 +111,6 @@ impl CnnClassifierConfig {
         let output = dense([self.hidden, self.classes], Init::GlorotUniform, device, rng);
         Ok(CnnClassifier { convolutions, hidden, output, config: self.clone() })
     }
-}
-
-/// A convolution without padding and with zero biases.
-pub(super) fn convolution(
-    [inputs, outputs]: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    init: Init,
-    device: &Device,
-    rng: &mut ChaCha8Rng,
-) -> Conv2d {
-    let shape = [outputs, inputs, kernel, kernel];
-    let mut layer = Conv2dConfig::new([inputs, outputs], [kernel, kernel]).with_stride([stride, stride]).init(device);
-    layer.weight = init.param(shape, Fan::conv(shape), rng, device);
-    layer.bias = Some(Param::from_tensor(Tensor::zeros([outputs], device)));
-    layer
 }
 
 /// A dense layer with zero biases.
@@ -177,12 +157,12 @@ impl CnnClassifier {
     /// # Shapes
     /// - input `[batch, channels, height, width]`; output `[batch, classes]`
     pub fn forward(&self, input: Tensor<4>, mut rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
-        let mut x = input;
+        let (mut x, pool) = (input, MaxPoolConfig::new([2, 2]).init());
         for stage in self.convolutions.chunks(self.config.convolutions) {
             for convolution in stage {
                 x = relu(convolution.forward(x)); // [batch, stage channels, h, w]
             }
-            x = max_pool2d(x, MaxPoolOptions::new([2, 2])); // [batch, stage channels, h / 2, w / 2]
+            x = pool.forward(x); // [batch, stage channels, h / 2, w / 2]
         }
         let x = x.flatten::<2>(1, 3); // [batch, channels * h * w]
         let x = dropout(x, self.config.dropout, rng.as_deref_mut());

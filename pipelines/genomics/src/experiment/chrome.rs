@@ -6,7 +6,6 @@
 //! says nothing. Where the network looks is measured against where the marks that count were put.
 
 use super::{ExperimentConfig, Found};
-use crate::cli::say;
 use anyhow::Context;
 use genomics::dataset::{Labels, MarkSet};
 use genomics::evaluate::{Judged, Scores};
@@ -27,6 +26,7 @@ use workbench::args::Common;
 use workbench::exit::Stopped;
 use workbench::figure::{Axes, Series, lines};
 use workbench::observe::Reporter;
+use workbench::observe::say;
 use workbench::record::DataRecord;
 use workbench::run::RunFolder;
 

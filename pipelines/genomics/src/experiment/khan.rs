@@ -2,7 +2,6 @@
 //! 2,308 genes, 63 to learn from and 20 to be tested on, with the library's classifier of expression.
 
 use super::{ExperimentConfig, Found};
-use crate::cli::say;
 use crate::inputs::locate;
 use anyhow::Context;
 use genomics::dataset::ExpressionSet;
@@ -15,6 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::Stopped;
+use workbench::observe::say;
 use workbench::record::{DataRecord, Input};
 
 /// Passes over the 63 tumours.

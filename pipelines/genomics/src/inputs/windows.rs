@@ -1,6 +1,5 @@
 //! Windows of a genome.
 
-use crate::cli::say;
 use genomics::dataset::{Labels, SequenceSet};
 use genomics::genome::{Edge, Genome, GenomeError};
 use genomics::io::{read_aliases, read_genome};
@@ -8,6 +7,7 @@ use genomics::locus::Locus;
 use std::fmt::Write as _;
 use std::path::Path;
 use workbench::args::Common;
+use workbench::observe::say;
 
 /// Refused windows that are told one by one.
 const EXAMPLES: usize = 5;

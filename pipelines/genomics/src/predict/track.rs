@@ -1,7 +1,7 @@
 //! Predictions along a genome: a track or a table, written while it is computed.
 
 use super::{output, writer};
-use crate::cli::{Predict, say};
+use crate::cli::Predict;
 use genomics::genome::Genome;
 use genomics::io::bigwig::SignalWriter;
 use genomics::locus::Locus;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::{Stopped, Usage};
+use workbench::observe::say;
 
 /// Tiles between two looks at Ctrl-C.
 const LOOK: u64 = 1024;

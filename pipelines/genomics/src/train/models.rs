@@ -1,6 +1,5 @@
 //! The models and the baselines of a run, each read back where an earlier part of the run came to its end.
 
-use crate::cli::say;
 use anyhow::Context;
 use genomics::baselines;
 use genomics::evaluate::Scores;
@@ -14,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::exit::Interrupted;
 use workbench::observe::Reporter;
+use workbench::observe::say;
 use workbench::run::RunFolder;
 
 /// A model with what training it came to.

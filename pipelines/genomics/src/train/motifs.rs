@@ -1,7 +1,6 @@
 //! The motifs that the first model rests on, those of its filters, and what they are called in a database.
 
 use super::Model;
-use crate::cli::say;
 use crate::config::{ExplainConfig, RunConfig};
 use crate::explain::{Named, Patterns, attribute, best, named, q_value, quickest};
 use crate::page::Figures;
@@ -13,6 +12,7 @@ use genomics::model::Ensemble;
 use genomics::motif::{CompareConfig, Motif, MotifDatabase, UNIFORM};
 use genomics::study::{LearntMotif, Study, learnt_motifs};
 use workbench::args::Common;
+use workbench::observe::say;
 use workbench::report::Section;
 use workbench::run::RunFolder;
 use workbench::table::Table;

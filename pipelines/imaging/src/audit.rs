@@ -1,0 +1,44 @@
+//! `audit`: what a user must know of the data and its split before believing any number.
+
+use crate::cli::Audit as Arguments;
+use crate::config::{SetConfig, without_run_folder};
+use crate::inputs::{self, LoadedCases, LoadedPictures};
+use imaging::audit::{Audit, AuditConfig, Facts};
+use imaging::split::Rows;
+use imaging::study::Divided;
+use rayon::prelude::*;
+use std::io::Write;
+use workbench::args::Common;
+
+pub(crate) fn run(common: &Common, args: &Arguments) -> anyhow::Result<()> {
+    without_run_folder(common, "audit")?;
+    let Some(settings) = SetConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
+    let (_, audit) = if inputs::is_pictures(&settings.source) {
+        of_pictures(&inputs::pictures(common, &settings.source)?, &settings)?
+    } else {
+        of_cases(&inputs::cases(common, &settings.source, false)?, &settings)?
+    };
+    let mut out = std::io::stdout().lock();
+    if common.json {
+        writeln!(out, "{}", serde_json::to_string(&audit)?)?;
+    } else {
+        writeln!(out, "{}", audit.to_text())?;
+    }
+    Ok(())
+}
+
+/// The division of a set of cases, and what is to be known of it.
+pub(crate) fn of_cases(loaded: &LoadedCases, settings: &SetConfig) -> anyhow::Result<(Divided, Audit)> {
+    let divided = Divided::new(&loaded.rows(), &settings.division, 1, settings.seed, false)?;
+    let facts: Vec<Facts> = loaded.cases.par_iter().map(Facts::of_case).collect();
+    let audit = Audit::new(&facts, &[], divided.split(0), &AuditConfig::default())?;
+    Ok((divided, audit))
+}
+
+/// The division of a set of pictures, and what is to be known of it; copies stay where they are, to be found.
+pub(crate) fn of_pictures(loaded: &LoadedPictures, settings: &SetConfig) -> anyhow::Result<(Divided, Audit)> {
+    let rows = Rows::of_pictures(&loaded.set);
+    let divided = Divided::new(&rows, &settings.division, 1, settings.seed, false)?;
+    let audit = Audit::pictures(&loaded.set, divided.split(0), &AuditConfig::default())?;
+    Ok((divided, audit))
+}

@@ -1,0 +1,133 @@
+//! A run that was stopped ends as if nothing had happened, on the same data and in a folder of its own.
+
+use crate::command::{Started, galen_imaging_in, start};
+use crate::data::{quick, write_set};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// `train` on `boxes` into `run`, with a network of a few features.
+fn train(run: &str, epochs: &str, models: &str) -> Vec<String> {
+    quick(&["train", "--data", "boxes", "--names", "box", "--run-dir", run, "--epochs", epochs, "--models", models])
+}
+
+/// Whether the first model of the run has a checkpoint.
+fn has_checkpoint(run: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(run.join("checkpoint/seed-0/last")) else { return false };
+    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("manifest-"))
+}
+
+/// Starts a run in `folder` and waits for its first checkpoint.
+fn started(folder: &Path, epochs: &str, models: &str) -> Started {
+    let mut run = start(folder, &train("stopped", epochs, models));
+    run.wait_for(|| has_checkpoint(&folder.join("stopped")));
+    run
+}
+
+fn metrics(folder: &Path, run: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder.join(run).join("metrics.json")).unwrap()).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path, 8, 1);
+    galen_imaging_in(path, &train("whole", "12", "2")).ends_with(0);
+
+    let run = started(path, "12", "2");
+    run.interrupt();
+    let stopped = run.finish().ends_with(130).says("interrupted: stopped by Ctrl-C after a checkpoint was written");
+    assert!(!path.join("stopped/metrics.json").exists());
+    let command = stopped.stderr.split("resume with: ").nth(1).expect("a command").lines().next().unwrap();
+    assert_eq!(command, "galen-imaging train --run-dir stopped --resume");
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    galen_imaging_in(path, &words).ends_with(0).says("resumed at epoch");
+
+    for model in ["model/seed-0.safetensors", "model/seed-1.safetensors"] {
+        let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join(model)).unwrap());
+        assert!(whole == stopped, "{model} differs");
+    }
+    let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
+    for key in ["metrics", "baselines", "epochs", "seeds", "data"] {
+        assert_eq!(whole[key], stopped[key], "{key}");
+    }
+}
+
+#[test]
+fn a_second_process_is_told_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path(), 6, 1);
+    let first = started(folder.path(), "100000", "1");
+    for resume in [false, true] {
+        let mut words = train("stopped", "100000", "1");
+        words.extend(resume.then(|| "--resume".to_owned()));
+        let holder = format!("in use by process {}", first.id());
+        galen_imaging_in(folder.path(), &words).ends_with(1).says(&holder).says("--run-dir");
+    }
+    first.kill();
+}
+
+#[test]
+fn a_finished_run_goes_on_with_more_of_the_same_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path, 6, 1);
+    galen_imaging_in(path, &train("run", "1", "1")).ends_with(0);
+    galen_imaging_in(path, &train("run", "1", "1")).ends_with(1).says("continue it with --resume");
+
+    // Nothing has to be said again, and nothing is trained again; from another folder too.
+    let again = ["train", "--run-dir", "run", "--resume"];
+    galen_imaging_in(path, &again).ends_with(0).says("model 0: trained before");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let run = path.join("run").to_string_lossy().into_owned();
+    galen_imaging_in(elsewhere.path(), &["train", "--run-dir", &run, "--resume"]).ends_with(0);
+
+    let with = |more: &[&'static str]| again.iter().copied().chain(more.iter().copied()).collect::<Vec<&str>>();
+    galen_imaging_in(path, &with(&["--models", "2"])).ends_with(0).says("model 1:");
+    let found = metrics(path, "run");
+    assert_eq!(found["epochs"], serde_json::json!([1, 1]));
+
+    // The step sizes of the first epochs would have been others.
+    galen_imaging_in(path, &with(&["--epochs", "3"])).ends_with(1).says("epochs was 1, is 3");
+    galen_imaging_in(path, &with(&["--seed", "9"])).ends_with(1).says("seed was 1, is 9");
+    let other = tempfile::tempdir().unwrap();
+    write_set(other.path(), 6, 2);
+    let image = "boxes/images/case_00.nii.gz";
+    fs::copy(other.path().join(image), path.join(image)).unwrap();
+    galen_imaging_in(path, &again).ends_with(1).says("started on other data").says("images/case_00.nii.gz was ");
+    // What was there is still there.
+    assert_eq!(metrics(path, "run"), found);
+}
+
+/// Fault 14: a checkpoint that is cut short or altered is passed over, and the one before it is used.
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_set(path, 6, 1);
+    let mut run = start(path, &train("stopped", "100000", "1"));
+    let last = path.join("stopped/checkpoint/seed-0/last");
+    let manifests = || {
+        let names = fs::read_dir(&last).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
+        let mut names = names.unwrap_or_default();
+        names.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("weights-")));
+        names.sort();
+        names
+    };
+    run.wait_for(|| manifests().len() >= 2);
+    run.kill();
+    let newest = manifests().pop().unwrap();
+    let bytes = fs::read(&newest).unwrap();
+    fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    let mut resumed = start(path, &["train", "--run-dir", "stopped", "--resume"]);
+    resumed.wait_for(|| manifests().last().is_some_and(|now| *now != newest) || manifests().len() > 2);
+    resumed.kill();
+}
+
+#[test]
+fn a_demo_is_continued_by_demo() {
+    let run = crate::command::demo_run().to_string_lossy().into_owned();
+    galen_imaging_in(Path::new("."), &["train", "--run-dir", &run, "--resume"]).ends_with(2).says("names no data");
+}
