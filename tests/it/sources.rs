@@ -9,7 +9,25 @@ const DOMAIN_WORDS: [&str; 14] = [
     "genome", "Genome", "molecule",
 ];
 /// Crates that read or write formats; only a domain's `io` may name them.
-const FORMAT_CRATES: [&str; 3] = ["noodles", "arrow", "parquet"];
+const FORMAT_CRATES: [&str; 17] = [
+    "arrow",
+    "bigtools",
+    "dicom_core",
+    "dicom_dictionary_std",
+    "dicom_encoding",
+    "dicom_object",
+    "dicom_transfer_syntax_registry",
+    "gif",
+    "image",
+    "jpeg_decoder",
+    "noodles",
+    "noodles_bgzf",
+    "parquet",
+    "png",
+    "polars",
+    "tiff",
+    "zip",
+];
 /// What a library must leave to the binaries.
 const OF_BINARIES: [&str; 9] =
     ["println!", "eprintln!", "print!", "eprint!", "dbg!", "std::env", "env::var", "process::exit", "env::args"];

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     process, report,
     reproduce::{RunMetrics, read_metrics},
-    results::lower_is_better,
+    results::badness,
     text,
     workspace::Workspace,
 };
@@ -114,10 +114,6 @@ fn push_rows(rows: &mut Vec<Vec<String>>, domain: &str, seconds: f64, run: &RunM
 
 fn best(baselines: &BTreeMap<String, BTreeMap<String, f64>>, metric: &str) -> String {
     let of_metric = baselines.iter().filter_map(|(name, values)| values.get(metric).map(|&value| (name, value)));
-    let best = if lower_is_better(metric) {
-        of_metric.min_by(|a, b| a.1.total_cmp(&b.1))
-    } else {
-        of_metric.max_by(|a, b| a.1.total_cmp(&b.1))
-    };
+    let best = of_metric.min_by(|a, b| badness(metric, a.1).total_cmp(&badness(metric, b.1)));
     best.map_or_else(|| "–".to_owned(), |(name, value)| format!("{} ({name})", text::number(value)))
 }

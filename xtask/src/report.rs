@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 
 use crate::{
-    results::{self, Entry, Metric, lower_is_better},
+    results::{self, Entry, Metric, badness},
     text,
     workspace::Workspace,
 };
@@ -184,8 +184,7 @@ fn best_baseline(entry: &Entry, metric: &str) -> String {
     let mut best: Option<(&str, f64)> = None;
     for (name, values) in &entry.baselines {
         let Some(&value) = values.get(metric) else { continue };
-        let better = best.is_none_or(|(_, known)| if lower_is_better(metric) { value < known } else { value > known });
-        if better {
+        if best.is_none_or(|(_, known)| badness(metric, value) < badness(metric, known)) {
             best = Some((name.as_str(), value));
         }
     }

@@ -203,11 +203,30 @@ pub(crate) fn newest(entries: Vec<Entry>) -> BTreeMap<String, Entry> {
     newest
 }
 
+/// What is the smaller, the better `value` is for `metric`; `honest.auroc` counts as `auroc`.
+pub(crate) fn badness(metric: &str, value: f64) -> f64 {
+    match bare(metric) {
+        // Neither much nor little is good: 1 and 0 are right.
+        "calibration_slope" => (value - 1.0).abs(),
+        "calibration_intercept" | "in_the_large" => value.abs(),
+        bare if lower_is_better(bare) => value,
+        _ => -value,
+    }
+}
+
+/// The name of a metric without that of its step.
+fn bare(metric: &str) -> &str {
+    metric.rsplit('.').next().unwrap_or(metric)
+}
+
 /// Whether a smaller value of `metric` is the better one; `cold-drug.mse` counts as `mse`, `hd95_anterior` as `hd95`.
-pub(crate) fn lower_is_better(metric: &str) -> bool {
-    let bare = metric.rsplit('.').next().unwrap_or(metric);
-    matches!(bare, "mse" | "mae" | "rmse" | "loss" | "brier" | "ece" | "ratio")
+fn lower_is_better(metric: &str) -> bool {
+    let bare = bare(metric);
+    matches!(bare, "mse" | "mae" | "rmse" | "loss" | "ece" | "ece_equal_mass" | "ratio")
         || matches!(bare, "pixel_error" | "rand_error" | "variation_of_information")
+        // Of each cause and each horizon, or integrated over them.
+        || bare.starts_with("brier")
+        || bare.starts_with("integrated_brier")
         // Of each label of a segmentation.
         || ["hd95", "asd", "missed_", "invented_"].iter().any(|name| bare.starts_with(name))
         || bare.ends_with("_mb")
@@ -263,8 +282,25 @@ mod tests {
         for metric in ["unet.pixel_error", "unet.rand_error", "linknet.variation_of_information"] {
             assert!(lower_is_better(metric), "{metric}");
         }
+        for metric in ["brier", "brier_death", "integrated_brier", "gru-d.ece", "ece_equal_mass", "honest.loss"] {
+            assert!(lower_is_better(metric), "{metric}");
+        }
         for metric in ["ci", "cold-drug.ci", "rm2", "auroc", "dice_anterior", "lesion_sensitivity"] {
             assert!(!lower_is_better(metric), "{metric}");
+        }
+        for metric in ["average_precision", "c_death", "recall_at_30", "diabetes130.ndcg", "mimic3-demo.first"] {
+            assert!(!lower_is_better(metric), "{metric}");
+        }
+    }
+
+    #[test]
+    fn calibration_is_good_at_its_own_value_and_bad_on_both_sides() {
+        assert!(badness("brier", 0.1) < badness("brier", 0.2));
+        assert!(badness("honest.auroc", 0.7) < badness("honest.auroc", 0.6));
+        for (metric, right) in [("calibration_slope", 1.0), ("b.calibration_intercept", 0.0), ("in_the_large", 0.0)] {
+            assert_eq!(badness(metric, right), 0.0, "{metric}");
+            assert_eq!(badness(metric, right + 0.5), badness(metric, right - 0.5), "{metric}");
+            assert!(badness(metric, right + 0.5) < badness(metric, right - 1.0), "{metric}");
         }
     }
 }

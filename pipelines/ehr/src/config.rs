@@ -1,0 +1,373 @@
+//! The settings of each command: defaults, file, environment, options.
+
+use crate::cli::{Format, Source, Train};
+use ehr::audit::AuditConfig;
+use ehr::split::SplitConfig;
+use ehr::study::{InputConfig, NetworkConfig, StudyConfig};
+use nn_core::config::in_range;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use workbench::args::Common;
+use workbench::config::{Flags, resolve, to_toml};
+use workbench::exit::Usage;
+use workbench::run::{CONFIG, RunFolder};
+
+/// Memory that a conversion uses where nothing else is said.
+const MEMORY: &str = "4GiB";
+
+/// Where records come from, and what is asked of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SourceConfig {
+    /// Folder or file, or a name below the data root.
+    pub(crate) data: PathBuf,
+    /// Layout; told by `data` where it is not given.
+    pub(crate) format: Option<Format>,
+    /// What the columns of any table are.
+    pub(crate) mapping: Option<PathBuf>,
+    /// Cohort and question; of some sets their own.
+    pub(crate) task: Option<PathBuf>,
+    /// Labels in the MEDS schema instead of a task.
+    pub(crate) labels: Option<PathBuf>,
+    /// Part of a set that comes in several.
+    pub(crate) part: Option<String>,
+    /// Memory that a conversion may use.
+    pub(crate) max_memory: String,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::new(),
+            format: None,
+            mapping: None,
+            task: None,
+            labels: None,
+            part: None,
+            max_memory: MEMORY.to_owned(),
+        }
+    }
+}
+
+impl SourceConfig {
+    /// Makes every path whole with `whole`, so that a run can be continued from another folder.
+    pub(crate) fn located(&mut self, whole: impl Fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
+        self.data = whole(&self.data)?;
+        for path in [&mut self.mapping, &mut self.task, &mut self.labels].into_iter().flatten() {
+            *path = whole(path)?;
+        }
+        Ok(())
+    }
+}
+
+/// The options that say where the data comes from, added to `flags`.
+fn source(flags: Flags, args: &Source) -> Flags {
+    flags
+        .set("source.data", args.data.as_ref())
+        .set("source.format", args.format)
+        .set("source.mapping", args.mapping.as_ref())
+        .set("source.task", args.task.as_ref())
+        .set("source.labels", args.labels.as_ref())
+        .set("source.part", args.part.as_deref())
+        .set("source.max-memory", args.max_memory.as_deref())
+}
+
+/// What the data of a demo is generated from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DemoConfig {
+    /// Fewer patients and epochs.
+    pub(crate) quick: bool,
+    /// The cohort; its seed is that of the run.
+    pub(crate) cohort: ehr::synthetic::DemoConfig,
+}
+
+/// Everything that decides a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunConfig {
+    /// Name of the data set in the results.
+    pub(crate) dataset: String,
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Whether to train although the audit finds a leak.
+    pub(crate) allow_leaks: bool,
+    /// What counts as a leak.
+    pub(crate) audit: AuditConfig,
+    /// The study.
+    #[serde(flatten)]
+    pub(crate) study: StudyConfig,
+    /// The data of a run on files.
+    pub(crate) source: Option<SourceConfig>,
+    /// The data of a demo.
+    pub(crate) demo: Option<DemoConfig>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            dataset: String::new(),
+            device: "cpu".into(),
+            allow_leaks: false,
+            audit: AuditConfig::default(),
+            study: StudyConfig::default(),
+            source: None,
+            demo: None,
+        }
+    }
+}
+
+impl RunConfig {
+    /// The settings of the run in `folder`, where there is one that is to be continued.
+    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
+        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
+    }
+
+    /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
+    /// continued starts from its own settings, so that they need not be said again.
+    pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
+        let mut fresh = Self { source: Some(SourceConfig::default()), ..Self::default() };
+        fresh.study.network = NetworkConfig::named(&chosen_system(common, args))?;
+        let folder = if let Some(folder) = common.named_run_dir() {
+            folder
+        } else {
+            let config = Self::over(&fresh, common, args)?;
+            Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
+        };
+        match Self::earlier(common, &folder)? {
+            Some(earlier) if earlier.source.is_none() => {
+                let folder = folder.display();
+                Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
+            }
+            Some(earlier) => Ok((Self::over(&earlier, common, args)?, folder)),
+            None => Ok((Self::over(&fresh, common, args)?, folder)),
+        }
+    }
+
+    /// File, environment and options of `train` over `defaults`.
+    fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
+        // Several names stand for one system with other sizes; the sizes are in the defaults already.
+        let system = args.system.as_deref().map(NetworkConfig::named).transpose()?;
+        let flags = Flags::new()
+            .set("dataset", args.dataset.as_deref())
+            .set("network.system", system.map(|network| network.system()))
+            .set("division.kind", args.split.as_deref())
+            .set("models", args.models)
+            .set("folds", args.folds)
+            .set("epochs", args.epochs)
+            .set("allow_leaks", args.allow_leaks.then_some(true));
+        let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
+        if config.demo.is_some() {
+            let text = "the settings below demo are those of `galen-ehr demo`; train has none";
+            return Err(Usage(text.into()).into());
+        }
+        let source = config.source.get_or_insert_default();
+        named(source)?;
+        if config.dataset.is_empty() {
+            config.dataset = stem(&source.data);
+        }
+        Ok(config)
+    }
+
+    /// Layers the settings and checks what can be checked without the data.
+    pub(crate) fn resolved(defaults: &Self, common: &Common, flags: Flags) -> anyhow::Result<Self> {
+        let mut config: Self = resolve(defaults, common, flags)?;
+        config.study = config.study.resolved()?;
+        config.audit.validate()?;
+        Ok(config)
+    }
+}
+
+/// Refuses a source without data.
+fn named(source: &SourceConfig) -> Result<(), Usage> {
+    if source.data.as_os_str().is_empty() {
+        return Err(Usage("no data is named; give --data PATH (a MEDS data set, hospital tables, FHIR, …)".into()));
+    }
+    if source.task.is_some() && source.labels.is_some() {
+        return Err(Usage("--task makes labels and --labels has them; leave out one of the two".into()));
+    }
+    Ok(())
+}
+
+/// The name of a file or folder without its endings.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut short = name.as_str();
+    for ending in [".gz", ".zip", ".tar", ".tgz", ".csv", ".tsv", ".txt", ".json", ".ndjson", ".parquet"] {
+        short = short.strip_suffix(ending).unwrap_or(short);
+    }
+    if short.is_empty() { name } else { short.to_owned() }
+}
+
+/// The system that is asked for, by option, setting, environment, file or the run that is continued, in this order;
+/// told by the data where nobody does.
+fn chosen_system(common: &Common, args: &Train) -> String {
+    const KEY: &str = "network.system";
+    if let Some(name) = &args.system {
+        return name.clone();
+    }
+    if let Some((_, name)) = common.set.iter().rev().find(|(key, _)| key == KEY) {
+        return name.trim_matches('"').to_owned();
+    }
+    let variables = workbench::args::environment();
+    if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
+        return name.clone();
+    }
+    let earlier = common.named_run_dir().filter(|_| common.resume).map(|folder| folder.join(CONFIG));
+    // What is wrong with a file is said where all of it is read.
+    let read = |path: &PathBuf| system_in(&std::fs::read_to_string(path).ok()?);
+    if let Some(name) = common.config.as_ref().and_then(read).or_else(|| earlier.as_ref().and_then(read)) {
+        return name;
+    }
+    if args.source.format == Some(Format::P12) { "gru-d" } else { "gru" }.to_owned()
+}
+
+/// The value of `network.system` in a TOML text.
+fn system_in(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    Some(table.get("network")?.get("system")?.as_str()?.to_owned())
+}
+
+/// Prints a configuration.
+pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
+}
+
+/// The settings of a command that is no run; `None` where they were only to be shown.
+pub(crate) fn settings<T: Serialize + DeserializeOwned>(
+    defaults: &T,
+    common: &Common,
+    flags: Flags,
+) -> anyhow::Result<Option<T>> {
+    let settings = resolve(defaults, common, flags)?;
+    if common.print_config {
+        print(&settings)?;
+        return Ok(None);
+    }
+    Ok(Some(settings))
+}
+
+/// Refuses the options of a run where none is written.
+pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
+    let option = match (common.run_dir.is_some(), common.resume) {
+        (true, _) => "--run-dir",
+        (false, true) => "--resume",
+        (false, false) => return Ok(()),
+    };
+    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
+}
+
+/// Settings of a command that has none of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NoConfig {}
+
+/// Settings of `bench`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct DeviceConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+}
+
+impl DeviceConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
+        settings(&Self { device: "cpu".into() }, common, Flags::new())
+    }
+}
+
+/// Settings of the commands that only read records: `evaluate`, `predict`, `explain`, `phenotype`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReadConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of intervals.
+    pub(crate) seed: u64,
+    /// Patients that are drawn or explained.
+    pub(crate) shown: usize,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl ReadConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source, shown: Option<usize>) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), seed: 1, shown: 4, source: SourceConfig::default() };
+        let found = settings(&defaults, common, source(Flags::new().set("shown", shown), args))?;
+        if let Some(config) = &found {
+            in_range("shown", config.shown, 1..=1000)?;
+            named(&config.source)?;
+        }
+        Ok(found)
+    }
+}
+
+/// Settings of `prepare` and `audit`; they name their fields as those of `train` are named.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SetConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of the split.
+    pub(crate) seed: u64,
+    /// How subjects are divided.
+    pub(crate) division: SplitConfig,
+    /// What a model would be given.
+    pub(crate) inputs: InputConfig,
+    /// What counts as a leak.
+    pub(crate) audit: AuditConfig,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl SetConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
+        let defaults = Self {
+            device: "cpu".into(),
+            seed: 1,
+            division: SplitConfig::default(),
+            inputs: InputConfig::default(),
+            audit: AuditConfig::default(),
+            source: SourceConfig::default(),
+        };
+        let flags = source(Flags::new(), args).set("division.kind", split);
+        let mut found = settings(&defaults, common, flags)?;
+        if let Some(config) = &mut found {
+            config.division.seed = config.seed;
+            config.division.validate()?;
+            config.inputs.validate()?;
+            config.audit.validate()?;
+            named(&config.source)?;
+        }
+        Ok(found)
+    }
+
+    /// The settings of a study that would be made of these.
+    pub(crate) fn study(&self) -> anyhow::Result<StudyConfig> {
+        let (division, inputs) = (self.division.clone(), self.inputs.clone());
+        Ok(StudyConfig { division, inputs, seed: self.seed, ..StudyConfig::default() }.resolved()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_of_a_file_is_found_in_its_section_only() {
+        assert_eq!(system_in("[network]\nhidden = 4\nsystem = \"gru-d\"\n").as_deref(), Some("gru-d"));
+        assert_eq!(system_in("system = \"gru-d\"\n[network]\n[source]\nsystem = \"x\"\n"), None);
+        assert_eq!(system_in("[network\n"), None);
+    }
+
+    #[test]
+    fn a_data_set_is_called_like_its_file() {
+        for (path, name) in
+            [("a/physionet2012", "physionet2012"), ("diabetic_data.csv.gz", "diabetic_data"), (".gz", ".gz")]
+        {
+            assert_eq!(stem(Path::new(path)), name);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `experiment`: published studies whose models are no yes-or-no predictors, for `cargo xtask reproduce`. They write a
+//! run folder with `metrics.json` and `report.html` as `train` does.
+
+mod deep_hit;
+mod deep_patient;
+mod doctor_ai;
+mod embeddings;
+mod histories;
+
+use crate::cli::{Experiment, Format, Which, counted};
+use crate::codes::MAPS;
+use crate::config::settings;
+use nn_core::config::in_range;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use workbench::args::Common;
+use workbench::config::Flags;
+use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
+use workbench::report::{Page, Section};
+use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
+use workbench::table::Table;
+
+/// Settings of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExperimentConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of the first model.
+    pub(crate) seed: u64,
+    /// Models, each with a seed of its own.
+    pub(crate) models: usize,
+    /// Epochs at most.
+    pub(crate) epochs: usize,
+    /// Folder or file of the data.
+    pub(crate) data: PathBuf,
+    /// Layout; told by `data` where it is not given.
+    pub(crate) format: Option<Format>,
+    /// Folder of the code tables.
+    pub(crate) maps: PathBuf,
+}
+
+/// What an experiment came to.
+pub(crate) struct Found {
+    /// What was predicted.
+    pub(crate) task: &'static str,
+    /// What was done, in a few sentences.
+    pub(crate) text: String,
+    /// Each metric with one value for each model.
+    pub(crate) metrics: BTreeMap<String, Vec<f64>>,
+    /// The same metrics of simple predictors.
+    pub(crate) baselines: BTreeMap<&'static str, BTreeMap<String, f64>>,
+    /// Epochs of each model.
+    pub(crate) epochs: Vec<usize>,
+    /// What went in.
+    pub(crate) record: DataRecord,
+    /// Tables of the report.
+    pub(crate) tables: Vec<Table>,
+}
+
+/// What every experiment is given.
+pub(crate) struct Bench<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) config: &'a ExperimentConfig,
+    pub(crate) folder: &'a RunFolder,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyhow::Result<()> {
+    let (name, epochs, data) = match args.which {
+        Which::DoctorAi => ("doctor-ai", doctor_ai::EPOCHS, "ehr/diabetes130"),
+        Which::DeepPatient => ("deep-patient", deep_patient::EPOCHS, "ehr/diabetes130"),
+        Which::DynamicDeephit => ("dynamic-deephit-pbc2", deep_hit::EPOCHS, "ehr/pbc2/pbc2_cleaned.csv"),
+        Which::CodeEmbeddings => ("code-embeddings", embeddings::EPOCHS, "ehr/diabetes130"),
+    };
+    let defaults = ExperimentConfig {
+        device: "cpu".into(),
+        seed: 1,
+        models: 1,
+        epochs,
+        data: data.into(),
+        format: None,
+        maps: MAPS.into(),
+    };
+    let flags = Flags::new()
+        .set("models", args.models)
+        .set("epochs", args.epochs)
+        .set("data", args.data.as_ref())
+        .set("format", args.format)
+        .set("maps", args.maps.as_ref());
+    let Some(config) = settings(&defaults, common, flags)? else { return Ok(()) };
+    in_range("models", config.models, 1..=100)?;
+    in_range("epochs", config.epochs, 1..=100_000)?;
+    in_range("seed", config.seed, 0..=i64::MAX as u64 - 100)?;
+    let began = Instant::now();
+    let device = nn_core::compute::device(&config.device)?;
+    let folder = RunFolder::open(&common.run_dir_or(format!("runs/{name}")), false)?;
+    folder.write_config(&config)?;
+    let versions = ["galen-ehr", "ehr"].map(|member| (member, env!("CARGO_PKG_VERSION")));
+    let environment = Environment::collect(option_env!("GALEN_COMMIT"), &versions, &config.device, config.seed);
+    folder.write_json(ENVIRONMENT, &environment)?;
+    let bench = Bench { common, config: &config, folder: &folder, stop };
+    let found = match args.which {
+        Which::DoctorAi => doctor_ai::run(&bench, &device)?,
+        Which::DeepPatient => deep_patient::run(&bench, &device)?,
+        Which::DynamicDeephit => deep_hit::run(&bench, &device)?,
+        Which::CodeEmbeddings => embeddings::run(&bench)?,
+    };
+    folder.write_json(DATA, &found.record)?;
+    let dataset = config.data.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let metrics = RunMetrics {
+        task: found.task.to_owned(),
+        dataset,
+        protocol: "clean".to_owned(),
+        split: found.record.split.clone().unwrap_or_default(),
+        models: config.models,
+        seeds: (0..config.models as u64).map(|i| config.seed + i).collect(),
+        epochs: found.epochs.clone(),
+        metrics: found
+            .metrics
+            .iter()
+            .filter_map(|(name, values)| Some((name.clone(), Summary::of(values.clone())?)))
+            .collect(),
+        baselines: found.baselines.iter().map(|(name, of)| ((*name).to_owned(), of.clone())).collect(),
+        data: DataSummary {
+            rows: found.record.kept,
+            sha256: found.record.inputs.iter().map(|i| (i.name.clone(), i.sha256.clone())).collect(),
+        },
+        device: config.device.clone(),
+        wall_seconds: began.elapsed().as_secs_f64(),
+        peak_mb: peak_memory_mb(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: environment.commit.clone(),
+    };
+    let table = table(name, &metrics);
+    let mut section = Section::new("Results").paragraph(found.text).table(table.clone());
+    for more in found.tables {
+        section = section.table(more);
+    }
+    let page = Page::new(name, format!("{}, {}", metrics.dataset, counted(metrics.models, "model")))
+        .fact("Device", &metrics.device)
+        .fact("Version", &metrics.version)
+        .section(section)
+        .section(Section::new("Configuration").code(workbench::config::to_toml(&config)?));
+    folder.write(REPORT, page.render()?)?;
+    folder.write_json(METRICS, &metrics)?;
+    let mut out = std::io::stdout().lock();
+    if common.json {
+        writeln!(out, "{}", serde_json::to_string(&metrics)?)?;
+    } else {
+        table.write(&mut out, false)?;
+        writeln!(out, "\nreport: {}", folder.file(REPORT)?.display())?;
+    }
+    Ok(())
+}
+
+/// Baselines and models, one row each.
+fn table(name: &str, metrics: &RunMetrics) -> Table {
+    let names: Vec<&String> = metrics.metrics.keys().collect();
+    let mut table = Table::new(format!("{name}, held-out part")).text("model");
+    for name in &names {
+        table = table.number(name.as_str());
+    }
+    for (baseline, values) in &metrics.baselines {
+        let cell = |name: &&String| values.get(*name).map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        table.push([baseline.clone()].into_iter().chain(names.iter().map(cell)));
+    }
+    let cell = |name: &&String| match metrics.metrics.get(*name) {
+        None => "–".to_owned(),
+        Some(Summary { mean, sd: Some(sd), .. }) => format!("{mean:.3} ± {sd:.3}"),
+        Some(Summary { mean, .. }) => format!("{mean:.3}"),
+    };
+    table.push([counted(metrics.models, "model")].into_iter().chain(names.iter().map(cell)));
+    table
+}
