@@ -33,7 +33,7 @@ pub(crate) struct BenchArgs {
     /// What to measure (default: all)
     #[arg(value_enum)]
     which: Vec<Which>,
-    /// Rounds; in each, both sides run once (default: 7 of `steps`, 5 of `genomics` and `imaging`, 3 of the others)
+    /// Rounds; in each, both sides run once (default: 7 of `steps`, 5 of `genomics`, `imaging` and `ehr`, 3 of the others)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Training steps timed in a round of `deepdta`
@@ -82,6 +82,8 @@ enum Which {
     Genomics,
     /// DICOM series, NIfTI, augmentation and sliding windows, against pydicom, SimpleITK, nibabel and MONAI
     Imaging,
+    /// Tables to MEDS, features and an epoch of GRU-D, against MEDS-Extract, polars, pandas and PyTorch
+    Ehr,
     /// All of them
     All,
 }
@@ -125,6 +127,7 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
             Which::Skipgram => skip_gram::measure(&session),
             Which::Genomics => domain::measure(&session, &domain::GENOMICS),
             Which::Imaging => domain::measure(&session, &domain::IMAGING),
+            Which::Ehr => domain::measure(&session, &domain::EHR),
             _ => {
                 let drug = match &mut drug {
                     Some(ready) => ready,

@@ -17,12 +17,14 @@
 //! | [`omop`], [`fhir`] | OMOP CDM 5.3 and 5.4 tables; FHIR R4 bundles and NDJSON |
 //! | [`p12`], [`sets`] | PhysioNet 2012; the sets that the published studies used |
 //! | [`mapping`] | any table, by a file that says what its columns are |
+//! | [`features`] | tables of features, written for other programs |
 //! | [`csv`] | delimited text with row numbers |
 
 mod archive;
 pub mod csv;
 pub mod eicu;
 pub mod etl;
+pub mod features;
 pub mod fhir;
 mod known;
 pub mod mapping;

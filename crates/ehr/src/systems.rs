@@ -46,6 +46,7 @@ pub mod med2vec;
 pub(crate) mod parts;
 pub mod patient2vec;
 pub mod retain;
+mod visits;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -53,13 +54,14 @@ use nn_core::config::ConfigError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use self::batch::{PADDING, UNKNOWN, VisitBatch, VisitSequence};
+pub use self::batch::VisitBatch;
 use self::deepcare::{DeepCare, DeepCareConfig};
 use self::deepr::{Deepr, DeeprConfig};
 use self::doctor_ai::{DoctorAi, DoctorAiConfig};
 use self::gru::{GruConfig, GruNet};
 use self::patient2vec::{Patient2Vec, Patient2VecConfig};
 use self::retain::{Retain, RetainConfig};
+pub use self::visits::{PADDING, UNKNOWN, VisitSequence};
 
 /// A network that reads the visits of a patient.
 pub trait SequenceNet: Module {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::coverage::MarkMatrix;
 use crate::locus::Locus;
 use crate::sequence::normalise;
 
@@ -325,6 +326,27 @@ pub struct MarkSet {
 }
 
 impl MarkSet {
+    /// Genes from the reads around their starts, as [`marks`](crate::coverage::marks) counts them.
+    ///
+    /// # Errors
+    /// [`DatasetError::Length`] unless there are as many names and labels as genes, and names of marks as files.
+    pub fn from_reads(
+        matrix: MarkMatrix,
+        genes: Vec<String>,
+        marks: Vec<String>,
+        labels: Vec<f32>,
+    ) -> Result<Self, DatasetError> {
+        let (rows, files) = (matrix.places, matrix.marks);
+        for (what, found, expected) in
+            [("genes", genes.len(), rows), ("labels", labels.len(), rows), ("marks", marks.len(), files)]
+        {
+            if found != expected {
+                return Err(DatasetError::Length { what, found, expected, rows });
+            }
+        }
+        Ok(Self { genes, marks, bins: matrix.bins, values: matrix.values, labels })
+    }
+
     /// Number of genes.
     pub fn len(&self) -> usize {
         self.genes.len()

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Labels;
 use crate::evaluate;
 use crate::sequence::{ALPHABET, Unknown, one_hot};
+use crate::strands;
 use crate::systems::{Net, NetConfig, SequenceNet};
 
 /// Name in the files' metadata of everything that this module writes; the system is named in its configuration.
@@ -91,9 +92,27 @@ impl Preprocessing {
     /// # Shapes
     /// - output `[sequences, 4, window]`
     pub fn encode(&self, sequences: &[&[u8]], device: &Device) -> Tensor<3> {
+        self.tensor(self.channels(sequences), device)
+    }
+
+    /// The same channels in memory, row by row.
+    pub(crate) fn channels(&self, sequences: &[&[u8]]) -> Vec<f32> {
         let windows: Vec<&[u8]> = sequences.iter().map(|sequence| self.window_of(sequence)).collect();
-        let values = one_hot(&windows, self.window, self.unknown);
-        Tensor::from_data(TensorData::new(values, [windows.len(), ALPHABET.len(), self.window]), device)
+        one_hot(&windows, self.window, self.unknown)
+    }
+
+    /// Channels on the device.
+    ///
+    /// # Shapes
+    /// - output `[sequences, 4, window]`
+    pub(crate) fn tensor(&self, channels: Vec<f32>, device: &Device) -> Tensor<3> {
+        let rows = channels.len() / self.row().max(1);
+        Tensor::from_data(TensorData::new(channels, [rows, ALPHABET.len(), self.window]), device)
+    }
+
+    /// Channel values of a sequence.
+    pub(crate) fn row(&self) -> usize {
+        ALPHABET.len() * self.window
     }
 }
 
@@ -281,7 +300,8 @@ impl SequenceModel {
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
         let metadata = store::load_metadata(path)?;
-        store::check_architecture(&metadata, ARCHITECTURE)?;
+        let foreign = |error| StoreError::InFile { path: path.to_owned(), error: Box::new(error) };
+        store::check_architecture(&metadata, ARCHITECTURE).map_err(foreign)?;
         let card = ModelCard {
             network: entry(&metadata, store::CONFIG, path)?,
             preprocessing: entry(&metadata, store::PREPROCESSING, path)?,
@@ -318,18 +338,14 @@ impl SequenceModel {
     }
 }
 
-/// Logits of a network under a strand policy; channels in the order A, C, G, T make a reverse complement of a flip of
-/// both axes.
+/// Logits of a network under a strand policy.
 ///
 /// # Shapes
 /// - x `[batch, 4, window]`; output `[batch, outputs]`
-pub fn forward(network: &Net, x: Tensor<3>, strands: StrandPolicy) -> Tensor<2> {
-    match strands {
+pub fn forward(network: &Net, x: Tensor<3>, policy: StrandPolicy) -> Tensor<2> {
+    match policy {
         StrandPolicy::Given | StrandPolicy::Augment | StrandPolicy::Network => network.logits(x, None),
-        StrandPolicy::Average => {
-            let other = network.logits(x.clone().flip([1, 2]), None); // [batch, outputs]
-            (network.logits(x, None) + other) * 0.5
-        }
+        StrandPolicy::Average => strands::average(|x| network.logits(x, None), x),
     }
 }
 

@@ -9,13 +9,15 @@ mod config;
 mod motifs;
 mod objective;
 mod plan;
+mod resample;
 #[cfg(test)]
 mod tests;
 
-pub use self::config::{MODELS, OptimizerKind, StudyConfig};
+pub use self::config::{MODELS, OptimizerKind, ScheduleKind, StudyConfig};
 pub use self::motifs::{LearntMotif, LearntMotifError, learnt_motifs};
 pub use self::objective::SequenceObjective;
 pub use self::plan::{Plan, PlanError};
+pub use self::resample::Drawn;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -161,6 +163,7 @@ impl<'a> Study<'a> {
             .with_metadata(card.metadata());
         let fit_config = FitConfig {
             patience: Some(config.patience),
+            schedule: config.schedule(),
             seed,
             ..FitConfig::new(config.epochs, config.learning_rate, config.monitor())
         };
@@ -197,18 +200,9 @@ impl<'a> Study<'a> {
         Ok(Judged::of(self.set, rows, logits)?)
     }
 
-    /// The groups that a bootstrap of `rows` draws whole, because rows that share one are not independent: contigs where
-    /// there are at least ten, else the groups that the split keeps together.
-    pub fn bootstrap_groups(&self, rows: &[usize]) -> Vec<u64> {
-        let contigs: Option<Vec<&str>> =
-            rows.iter().map(|&row| self.set.loci[row].as_ref().map(|locus| locus.contig.as_ref())).collect();
-        let many = |names: &Vec<&str>| names.iter().collect::<BTreeSet<_>>().len() >= FEWEST_CONTIGS;
-        match contigs.filter(many) {
-            Some(names) => nn_core::data::group_ids(names),
-            None => rows.iter().map(|&row| self.plan.groups()[row]).collect(),
-        }
+    /// What a bootstrap of `rows` draws whole, and the number of the group of each row: rows that share one are not
+    /// independent.
+    pub fn bootstrap_groups(&self, rows: &[usize]) -> (Drawn, Vec<u64>) {
+        resample::groups(self.set, &self.plan, rows)
     }
 }
-
-/// Contigs that a bootstrap by contig needs: fewer do not say how much they differ.
-const FEWEST_CONTIGS: usize = 10;

@@ -23,6 +23,7 @@
 //! | `DeepCpG` | sequences and methylation | [`deep_cpg`] |
 //! | SPEID | pairs of sequences | [`speid`] |
 //! | Xpresso | sequences and features | [`xpresso`] |
+//! | `ExPecto`'s body, Beluga | sequences | [`expecto`] |
 //! | `ExPecto` | sequences around a start | [`expecto`] |
 //! | Gene2vec | RNA, in four ways | [`gene2vec`] |
 //! | D-GEX, Mostavi's networks, GEDFN | expression | [`d_gex`], [`mostavi`], [`gedfn`] |
@@ -63,6 +64,7 @@ use self::blocks::ConvBlock;
 use self::cnnprom::{CnnProm, CnnPromConfig};
 use self::deep_bind::{DeepBind, DeepBindConfig};
 use self::deep_motif::{Architecture, DeepMotif, DeepMotifConfig};
+use self::expecto::{Beluga, BelugaConfig};
 
 /// A network that reads channels along a sequence.
 pub trait SequenceNet: Module {
@@ -83,7 +85,7 @@ pub trait SequenceNet: Module {
 }
 
 /// Names that [`NetConfig::named`] knows, each with what it is.
-pub const SYSTEMS: [(&str, &str); 7] = [
+pub const SYSTEMS: [(&str, &str); 8] = [
     ("deepbind", "two convolutions over both strands, with normalisation; after Alipanahi et al. 2015"),
     ("deepbind-2015", "the published DeepBind: 16 motifs, their maxima, 32 units"),
     ("basset", "Basset, Kelley et al. 2016: three convolutions, two dense layers"),
@@ -91,6 +93,7 @@ pub const SYSTEMS: [(&str, &str); 7] = [
     ("deepmotif-rnn", "Deep Motif: a long short-term memory in both directions"),
     ("deepmotif-cnn-rnn", "Deep Motif: a convolution and a memory"),
     ("cnnprom", "CNNProm, Umarov and Solovyev 2017: promoters, place by place"),
+    ("beluga", "ExPecto's body, Zhou et al. 2018: six convolutions over 2,000 bases, 2,002 chromatin marks"),
 ];
 
 /// A system with its sizes.
@@ -108,6 +111,8 @@ pub enum NetConfig {
     /// `CNNProm`.
     #[serde(rename = "cnnprom")]
     CnnProm(CnnPromConfig),
+    /// The body of `ExPecto`.
+    Beluga(BelugaConfig),
 }
 
 impl Default for NetConfig {
@@ -124,6 +129,7 @@ macro_rules! each {
             $kind::Basset($inner) => $value,
             $kind::DeepMotif($inner) => $value,
             $kind::CnnProm($inner) => $value,
+            $kind::Beluga($inner) => $value,
         }
     };
 }
@@ -143,6 +149,7 @@ impl NetConfig {
             "deepmotif-rnn" => motif(Architecture::Rnn),
             "deepmotif-cnn-rnn" => motif(Architecture::CnnRnn),
             "cnnprom" => Self::CnnProm(CnnPromConfig::default()),
+            "beluga" => Self::Beluga(BelugaConfig::default()),
             _ => {
                 let known = SYSTEMS.map(|(name, _)| name).join(", ");
                 return Err(ConfigError::Unknown { field: "system", value: name.to_owned(), known });
@@ -157,6 +164,7 @@ impl NetConfig {
             Self::Basset(_) => "basset",
             Self::DeepMotif(_) => "deepmotif",
             Self::CnnProm(_) => "cnnprom",
+            Self::Beluga(_) => "beluga",
         }
     }
 
@@ -192,6 +200,7 @@ impl NetConfig {
             Self::Basset(config) => Net::Basset(config.init(device, rng)?),
             Self::DeepMotif(config) => Net::DeepMotif(config.init(device, rng)?),
             Self::CnnProm(config) => Net::CnnProm(config.init(device, rng)?),
+            Self::Beluga(config) => Net::Beluga(config.init(device, rng)?),
         })
     }
 }
@@ -209,6 +218,8 @@ pub enum Net {
     DeepMotif(DeepMotif),
     /// `CNNProm`.
     CnnProm(CnnProm),
+    /// The body of `ExPecto`.
+    Beluga(Beluga),
 }
 
 impl Net {
@@ -219,12 +230,16 @@ impl Net {
             Self::Basset(net) => NetConfig::Basset(net.config().clone()),
             Self::DeepMotif(net) => NetConfig::DeepMotif(net.config().clone()),
             Self::CnnProm(net) => NetConfig::CnnProm(net.config().clone()),
+            Self::Beluga(net) => NetConfig::Beluga(net.config().clone()),
         }
     }
 
     /// The filters that scan the bases, `[filters, 4, kernel]`; none for a network without a convolution.
     pub fn first_layer(&self) -> Option<Tensor<3>> {
-        self.first_block().map(ConvBlock::filters)
+        match self {
+            Self::Beluga(net) => Some(net.first_filters()),
+            _ => self.first_block().map(ConvBlock::filters),
+        }
     }
 
     /// What these filters find in sequences that are given without autodiff, as the next layer sees it: behind
@@ -234,7 +249,10 @@ impl Net {
     /// # Shapes
     /// - x `[batch, 4, length]`; output `[batch, filters, length - kernel + 1]`
     pub fn first_maps(&self, x: Tensor<3>) -> Option<Tensor<3>> {
-        self.first_block().map(|block| block.maps(x))
+        match self {
+            Self::Beluga(net) => Some(net.first_maps(x)),
+            _ => self.first_block().map(|block| block.maps(x)),
+        }
     }
 
     fn first_block(&self) -> Option<&ConvBlock> {
@@ -243,6 +261,8 @@ impl Net {
             Self::Basset(net) => Some(net.first_block()),
             Self::DeepMotif(net) => net.first_block(),
             Self::CnnProm(net) => Some(net.first_block()),
+            // its convolutions stand alone
+            Self::Beluga(_) => None,
         }
     }
 }

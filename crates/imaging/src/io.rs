@@ -68,13 +68,16 @@ pub struct ReadOptions {
     pub index: Option<usize>,
     /// Whether a DICOM series with uneven gaps or a tilted gantry is resampled to a grid instead of refused.
     pub allow_resample: bool,
+    /// Whether the slices of a DICOM series that differ in size, spacing or orientation, and localisers, become volumes
+    /// of their own instead of the series being refused.
+    pub split_series: bool,
     /// Bytes that the voxels of one file may need in memory.
     pub max_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { index: None, allow_resample: false, max_bytes: 8 << 30 }
+        Self { index: None, allow_resample: false, split_series: false, max_bytes: 8 << 30 }
     }
 }
 
@@ -333,8 +336,8 @@ fn whole_labels(path: &Path, volume: &Volume) -> Result<Vec<u8>, IoError> {
 fn dicom_volumes(path: &Path, options: &ReadOptions) -> Result<Named, IoError> {
     let settings = SeriesOptions {
         allow_resample: options.allow_resample,
+        split: options.split_series,
         max_bytes: options.max_bytes,
-        ..SeriesOptions::default()
     };
     let (mut named, mut notices) = (Vec::new(), Vec::new());
     for series in dicom::series::scan(path)? {

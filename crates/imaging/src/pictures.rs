@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use nn_core::data::{Part, Split};
 use sha2::{Digest as _, Sha256};
 
-pub use self::read::{PictureOptions, resized};
+pub use self::read::{PictureOptions, one_picture, resized};
 
 use crate::io::IoError;
 

@@ -6,7 +6,12 @@
 //!
 //! [`SegmentStudy`] is about cases with labels, [`ClassifyStudy`] about labelled pictures. Both learn through
 //! [`fit`](nn_core::train::fit): a run that was stopped goes on as if nothing had happened.
+//!
+//! A study holds its prepared cases in memory and cuts the patches of a step on all threads when the step begins: on two
+//! cores 2 ms for a block of 48 voxels along each axis, of whose step the network takes 660. Programs whose cases do not
+//! fit into memory, or whose network is on a fast device, have [`cache`](crate::cache) and [`loader`](crate::loader).
 
+mod batches;
 mod classify;
 mod config;
 mod data;

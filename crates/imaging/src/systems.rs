@@ -21,7 +21,8 @@
 //! | U-Net with padding, two or three axes, sizes by a plan | a label for each voxel | [`unet`] |
 //! | U-Net of 2015, without padding | a label for each pixel | [`unet_valid`] |
 //! | 3-D U-Net of 2016 | a label for each voxel | [`unet3d`] |
-//! | `LinkNet`, `TernausNet` | a label for each pixel | [`linknet`], [`ternausnet`] |
+//! | `LinkNet`, `TernausNet`-11 | a label for each pixel | [`linknet`], [`ternausnet`] |
+//! | `LinkNet`-34 and `TernausNet`-16 for instruments | a label for each pixel | [`linknet34`], [`ternausnet`] |
 //! | `ResNet`, `DenseNet` | a class for a picture | [`resnet`], [`densenet`] |
 //! | network for interstitial lung disease | a class for a patch | [`ild_cnn`] |
 //! | soft attention | a class, and where it looked | [`soft_attention`] |
@@ -39,6 +40,7 @@ mod hourglass;
 pub mod ild_cnn;
 pub mod knee;
 pub mod linknet;
+pub mod linknet34;
 mod losses;
 pub mod resnet;
 pub mod sdfn;

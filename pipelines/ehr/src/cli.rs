@@ -87,7 +87,7 @@ pub(crate) struct Source {
     /// What the columns of any table are
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Cohort and question, as a file; of some sets their own [default]
+    /// Cohort and question, as a file; some sets have their own, which is the default
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) task: Option<PathBuf>,
     /// Labels in the MEDS schema instead of a task

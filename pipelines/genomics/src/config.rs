@@ -139,7 +139,7 @@ impl RunConfig {
     pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
         let mut fresh = Self { source: Some(SourceConfig::default()), ..Self::default() };
         if let Some(system) = chosen_system(common, args.system.as_deref()) {
-            fresh.study.network = network(&system)?;
+            fresh.study = StudyConfig::of(network(&system)?);
         }
         let folder = if let Some(folder) = common.named_run_dir() {
             folder

@@ -11,7 +11,7 @@ use genomics::io::bam::{AlignmentOptions, Alignments};
 use genomics::io::bed::{BedLayout, write_bed};
 use genomics::io::fasta::write_genome;
 use genomics::split::SplitKind;
-use genomics::study::StudyConfig;
+use genomics::study::{OptimizerKind, ScheduleKind, StudyConfig};
 use genomics::synthetic::{
     GenomeConfig, ReadConfig, SyntheticGenome, SyntheticVariant, VariantConfig, VariantEffect, sam, vcf,
 };
@@ -43,8 +43,12 @@ fn defaults(quick: bool) -> RunConfig {
         split: Some(SplitKind::Chromosome),
         models: 1,
         epochs: 15,
+        patience: 8,
         batch_size: 32,
         learning_rate: 2e-3,
+        schedule: ScheduleKind::Constant,
+        optimizer: OptimizerKind::Adam,
+        weight_decay: 0.0,
         network: NetConfig::DeepBind(network),
         ..StudyConfig::default()
     };

@@ -68,14 +68,12 @@ fn short(names: &[String]) -> String {
 fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     let labels = &f.loaded.set.labels;
     let mut section = Section::new("Results").table(results_table(f.config, labels, f.metrics, f.baselines));
-    let caption = "95 % intervals of the first model, by resampling whole groups of the test part";
-    let mut intervals = Table::new(caption).text("score").number("low").number("high");
-    for (name, summary) in &f.metrics.metrics {
-        if let (Some(low), Some(high)) = (summary.low, summary.high) {
-            intervals.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
+    if f.tested.intervals.is_empty() {
+        let text = "No score has an interval: the test part has too few independent rows to be resampled.";
+        section = section.note(text);
+    } else {
+        section = section.table(intervals(f));
     }
-    section = section.table(intervals);
     if f.loaded.set.tasks.len() > 1 {
         section = section.table(by_task(f));
     }
@@ -83,6 +81,18 @@ fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
         section = section.warning(finding);
     }
     figures.results(f, section)
+}
+
+/// How far the scores of the first model would move with another test part.
+fn intervals(f: &Findings<'_>) -> Table {
+    let caption = format!("95 % intervals of the first model; resampled: {}", f.tested.drawn.describe());
+    let mut table = Table::new(caption).text("score").number("low").number("high");
+    for (name, summary) in &f.metrics.metrics {
+        if let (Some(low), Some(high)) = (summary.low, summary.high) {
+            table.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
+        }
+    }
+    table
 }
 
 /// Scores of each task, where there are several.

@@ -31,7 +31,9 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
     } else {
         inputs::load_windows(&settings.source, common, settings.window)?
     };
-    let tables = if files.is_empty() { Vec::new() } else { count(common, &mut loaded, &files, args.bins)? };
+    let genome = settings.source.genome.as_ref().map(|path| inputs::locate(path, common)).transpose()?;
+    let tables =
+        if files.is_empty() { Vec::new() } else { count(common, &mut loaded, genome.as_deref(), &files, args.bins)? };
     let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
     let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
@@ -79,16 +81,22 @@ fn named(text: &str) -> Result<(String, &Path), Usage> {
 fn count(
     common: &Common,
     loaded: &mut Loaded,
+    genome: Option<&Path>,
     files: &[(String, &Path)],
     bins: Option<usize>,
 ) -> anyhow::Result<Vec<(&'static str, String)>> {
     let loci: Vec<Locus> = loaded.set.loci.iter().flatten().cloned().collect();
     let width = loaded.set.longest();
+    // a CRAM file is read against the genome that the windows are of
+    let options = AlignmentOptions { reference: genome.map(Path::to_path_buf), ..AlignmentOptions::default() };
     let mut whole = Vec::new();
     let mut parts = Vec::new();
     for (name, path) in files {
         loaded.inputs.push(Input::of(name, path).with_context(|| format!("cannot hash {}", path.display()))?);
-        let mut alignments = Alignments::open(path, &AlignmentOptions::default())?;
+        let mut alignments = Alignments::open(path, &options)?;
+        if let Some(genome) = &loaded.genome {
+            alignments.check_places(genome, &loci)?;
+        }
         whole.push(counts(common, &mut alignments, &loci, (1, width), name)?);
         if let Some(bins) = bins {
             if bins == 0 || !width.is_multiple_of(bins) {

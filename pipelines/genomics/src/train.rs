@@ -17,7 +17,7 @@ use genomics::audit::Audit;
 use genomics::dataset::Labels;
 use genomics::kmer::KmerConfig;
 use genomics::model::StrandPolicy;
-use genomics::study::{Plan, Study};
+use genomics::study::{Plan, ScheduleKind, Study};
 use nn_core::data::Part;
 use std::io::Write;
 use std::path::Path;
@@ -71,9 +71,10 @@ pub(crate) fn study(
     let folder = RunFolder::open(run_dir, common.resume)?;
     let plan = inputs::plan(loaded, &config.study)?;
     let record = record(loaded, &plan);
-    // A run that goes on may train more models, and train them longer.
+    // A run that goes on may train more models, and train them longer where the rate does not depend on the epochs.
+    let longer = config.study.schedule == ScheduleKind::Constant;
     refuse_other_settings(&folder, config, |key| {
-        matches!(key, "epochs" | "models" | "device") || key.starts_with("motifs")
+        (longer && key == "epochs") || matches!(key, "models" | "device") || key.starts_with("motifs")
     })?;
     refuse_other_data(&folder, &record)?;
     let earlier = earlier_seconds(&folder, config.study.models)?;

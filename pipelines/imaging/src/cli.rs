@@ -2,6 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use imaging::io::ReadOptions;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use workbench::args::Common;
@@ -141,6 +142,25 @@ pub(crate) struct Evaluate {
     pub(crate) source: Source,
 }
 
+/// What is done about DICOM series that are no grid as they are; they are refused by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+pub(crate) struct Reading {
+    /// Correct gantry tilt and uneven slices by resampling instead of refusing the series
+    #[arg(long)]
+    pub(crate) allow_resample: bool,
+    /// Read slices of several sizes, spacings or orientations, and localisers, as volumes of their own instead of refusing
+    /// the series
+    #[arg(long)]
+    pub(crate) split_series: bool,
+}
+
+impl Reading {
+    /// The same as options of the readers.
+    pub(crate) fn options(self) -> ReadOptions {
+        ReadOptions { allow_resample: self.allow_resample, split_series: self.split_series, ..ReadOptions::default() }
+    }
+}
+
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Predict {
@@ -159,12 +179,14 @@ pub(crate) struct Predict {
     /// Also average over mirrored inputs (not for models of a left and a right side)
     #[arg(long)]
     pub(crate) mirror: bool,
-    /// Also write the probability of each label
+    /// Also write the probability of each label: `NIfTI`, and parametric maps beside DICOM
     #[arg(long)]
     pub(crate) probabilities: bool,
-    /// Correct gantry tilt and uneven slices by resampling instead of refusing the series
+    /// Write no overlays (secondary captures) beside DICOM segmentations
     #[arg(long)]
-    pub(crate) allow_resample: bool,
+    pub(crate) no_overlay: bool,
+    #[command(flatten)]
+    pub(crate) series: Reading,
 }
 
 /// How a classifier's decision is divided among the places of a picture.
@@ -182,7 +204,7 @@ pub(crate) struct Explain {
     /// Run folder or .safetensors file of a classifier
     #[arg(long, value_name = "PATH")]
     pub(crate) model: PathBuf,
-    /// Pictures, or an npz file of them
+    /// Pictures, DICOM files, folders of them, or an npz file
     #[arg(long, value_name = "PATH", required = true)]
     pub(crate) input: Vec<PathBuf>,
     /// Folder for the overlays
@@ -245,9 +267,8 @@ pub(crate) struct Convert {
     /// Output: .nii or .nii.gz; a folder where the input holds several volumes
     #[arg(long, value_name = "PATH")]
     pub(crate) out: PathBuf,
-    /// Correct gantry tilt and uneven slices by resampling instead of refusing the series
-    #[arg(long)]
-    pub(crate) allow_resample: bool,
+    #[command(flatten)]
+    pub(crate) series: Reading,
     /// Turn the axes so that they grow to these directions, as RAS
     #[arg(long, value_name = "CODE")]
     pub(crate) orient: Option<String>,

@@ -55,7 +55,7 @@ pub(crate) struct DemoConfig {
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self { quick: false, cases: 16 }
+        Self { quick: false, cases: 24 }
     }
 }
 

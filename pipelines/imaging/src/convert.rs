@@ -5,7 +5,7 @@ use crate::config::{NoConfig, settings, without_run_folder};
 use crate::predict::{Target, targets};
 use crate::segment::plain;
 use anyhow::Context;
-use imaging::io::dicom::series::{SeriesOptions, survey};
+use imaging::io::dicom::series::survey;
 use imaging::io::{ReadOptions, read_volumes, write_volume};
 use imaging::transform::{Interpolation, reorient, resample, target_grid};
 use imaging::volume::Volume;
@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, args: &Convert) -> anyhow::Result<()> {
     for &edge in spacing.iter().flatten() {
         in_range("spacing", edge, 1e-3..=1e4)?;
     }
-    let options = SeriesOptions { allow_resample: args.allow_resample, ..SeriesOptions::default() };
+    let options = args.series.options();
     let targets = stack(&args.input)?.map_or_else(
         || targets(common, std::slice::from_ref(&args.input), 1, &options),
         |volumes| Ok(vec![Target { name: plain(&args.input.display().to_string()), channels: Ok(volumes) }]),

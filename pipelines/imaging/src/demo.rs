@@ -1,7 +1,7 @@
 //! `demo`: the whole way on phantoms generated on the spot, in less than a minute on two cores: DICOM series are written,
 //! read, learnt from; new ones are segmented into DICOM SEG, and the measured volumes stand beside those of the ellipsoids.
 
-use crate::cli::{Demo, Format, Predict, counted};
+use crate::cli::{Demo, Format, Predict, Reading, counted};
 use crate::config::{DemoConfig, RunConfig, SourceConfig, print};
 use crate::segment::{Config, plain, study_of};
 use crate::{inputs, predict};
@@ -37,10 +37,10 @@ fn defaults(quick: bool) -> Config {
     let mut demo = DemoConfig { quick, ..DemoConfig::default() };
     let network = UnetConfig { dims: 3, base: 8, levels: 3, ..UnetConfig::default() };
     let mut study = SegmentStudyConfig {
-        epochs: 20,
+        epochs: 50,
         patch: Some(PhantomConfig::default().size),
         sized_by_plan: false,
-        learning: LearningConfig { batch_size: 2, rate: 4e-3, ..LearningConfig::default() },
+        learning: LearningConfig { batch_size: 2, rate: 6e-3, ..LearningConfig::default() },
         augment: AugmentConfig { flip: vec![0, 1, 2], ..AugmentConfig::none() },
         network: SegmentConfig::Unet(network),
         ..SegmentStudyConfig::default()
@@ -139,7 +139,8 @@ fn use_model(
         largest: false,
         mirror: false,
         probabilities: false,
-        allow_resample: false,
+        no_overlay: false,
+        series: Reading::default(),
     };
     // One table on stdout: with --json that of the study.
     let quiet = Common { quiet: true, json: true, ..common.clone() };

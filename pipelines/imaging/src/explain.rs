@@ -39,7 +39,7 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let set = unlabelled(&args.input, &ensemble.card().scale, names)?;
+    let set = unlabelled(&args.input, &ensemble.card().scale, names)?.told(common)?;
     let rows: Vec<usize> = (0..set.len().min(settings.shown)).collect();
     let shares = ensemble.probabilities(&set, &rows)?;
     let chosen: Vec<usize> =

@@ -11,9 +11,10 @@ use crate::config::{DeviceConfig, without_run_folder};
 use crate::segment::plain;
 use anyhow::Context;
 use imaging::io;
+use imaging::io::dicom::OutputOptions;
 use imaging::io::dicom::capture::{Capture, write_capture};
+use imaging::io::dicom::parametric::{MapMeta, write_parametric};
 use imaging::io::dicom::seg::{SegmentMeta, write_seg};
-use imaging::io::dicom::{OutputOptions, series::SeriesOptions};
 use imaging::model::{CLASSIFIER, SegmentEnsemble, architecture};
 use imaging::predict::{SegmentOptions, Segmentation, segment_case};
 use imaging::volume::Volume;
@@ -46,8 +47,7 @@ pub(crate) fn predict(common: &Common, device: &str, args: &Predict, stop: &Atom
     }
     let ensemble = SegmentEnsemble::load(&args.model, &device)?;
     let channels = ensemble.card().network.channels();
-    let options = SeriesOptions { allow_resample: args.allow_resample, ..SeriesOptions::default() };
-    let targets = targets(common, &args.input, channels, &options)?;
+    let targets = targets(common, &args.input, channels, &args.series.options())?;
     let models = counted(ensemble.models().len(), "model");
     say(common, &format!("{models}, {}", counted(targets.len(), "case")));
     let wanted = SegmentOptions { largest: args.largest, mirror: args.mirror, probabilities: args.probabilities };
@@ -91,7 +91,7 @@ fn one(common: &Common, args: &Predict, ensemble: &SegmentEnsemble, target: Targ
     }
 }
 
-/// Writes what was found: NIfTI always; of DICOM a segmentation and overlays that refer to their images too.
+/// Writes what was found: NIfTI always; of DICOM a segmentation, overlays and maps that refer to their images too.
 fn write(args: &Predict, name: &str, source: &Volume, found: &Segmentation) -> anyhow::Result<()> {
     let file = |ending: &str| args.out.join(format!("{}{ending}", plain(name)));
     io::write_labels(&file(".nii.gz"), &found.labels)?;
@@ -111,7 +111,13 @@ fn write(args: &Predict, name: &str, source: &Volume, found: &Segmentation) -> a
     // Label by label, an empty list stands for what the names say.
     let segments: [SegmentMeta; 0] = [];
     write_seg(&file(".seg.dcm"), &found.labels, &source.source, &segments, &output)?;
-    let overlays = overlays(source, found);
+    for (map, label) in found.probabilities.iter().zip(found.labels.names.iter().skip(1)) {
+        let meta = MapMeta { explanation: format!("probability of {label}"), ..MapMeta::default() };
+        let description = format!("Galen probability {label}");
+        let output = OutputOptions { description, series_number: 902, ..output.clone() };
+        write_parametric(&file(&format!("_{}.map.dcm", plain(label))), map, &source.source, &meta, &output)?;
+    }
+    let overlays = if args.no_overlay { Vec::new() } else { overlays(source, found) };
     if overlays.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! `bench genomics` and `bench imaging`: parts of a pipeline beside what its users have in Python today.
+//! `bench genomics`, `bench imaging` and `bench ehr`: parts of a pipeline beside what its users have in Python today.
 //!
 //! Our side is the hidden verb `bench` of the domain's program, theirs a script with the same parts. `PART_speedup` is the peer's time
 //! divided by ours, `PART_memory` our largest memory divided by the peer's.
@@ -110,6 +110,54 @@ pub(super) const IMAGING: Domain = Domain {
             name: "window",
             own: &["window", "--size", "128", "--patch", "64"],
             peer: &["window", "--size", "128", "--patch", "64"],
+            target: AT_LEAST_AS_FAST,
+        },
+    ],
+};
+
+pub(super) const EHR: Domain = Domain {
+    name: "ehr",
+    peer: Peer {
+        script: "ehr.py",
+        modules: "numpy, polars, pandas, pyarrow, torch, MEDS_extract",
+        install: "pip install numpy polars pandas pyarrow torch MEDS_extract",
+    },
+    prepare: &["prepare", "{scratch}"],
+    parts: &[
+        Part {
+            name: "convert",
+            own: &["convert", "--input", "{scratch}/mimic", "--format", "mimic3", "--out", "{scratch}/own"],
+            peer: &["convert", "{scratch}/mimic", "{scratch}/peer"],
+            target: (1.0, "polars holds every table in memory, our conversion none of them"),
+        },
+        Part {
+            name: "convert_meds_extract",
+            own: &["convert", "--input", "{scratch}/mimic", "--format", "mimic3", "--out", "{scratch}/own"],
+            peer: &["convert-meds-extract", "{scratch}/mimic", "{scratch}/extract"],
+            target: (5.0, "one program, where MEDS-Extract starts one for each of eight stages"),
+        },
+        Part {
+            name: "table",
+            own: &["table", "--input", "{scratch}/meds", "--items", "3"],
+            peer: &["table", "{scratch}/meds", "--items", "3"],
+            target: AT_LEAST_AS_FAST,
+        },
+        Part {
+            name: "table_pandas",
+            own: &["table", "--input", "{scratch}/meds", "--items", "3"],
+            peer: &["table-pandas", "{scratch}/meds", "--items", "3"],
+            target: AT_LEAST_AS_FAST,
+        },
+        Part {
+            name: "series",
+            own: &["series", "--input", "{scratch}/meds", "--items", "3"],
+            peer: &["series", "{scratch}/meds", "--items", "3"],
+            target: AT_LEAST_AS_FAST,
+        },
+        Part {
+            name: "gru_d",
+            own: &["gru-d", "--rows", "2880", "--steps", "48", "--batch", "64", "--items", "2"],
+            peer: &["gru-d", "--rows", "2880", "--steps", "48", "--batch", "64", "--items", "2"],
             target: AT_LEAST_AS_FAST,
         },
     ],

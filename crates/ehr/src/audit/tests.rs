@@ -1,3 +1,5 @@
+//! Each planted leak is found, and the clean twin passes.
+
 use nn_core::metrics::auroc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Codes, their forms and their hierarchy.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

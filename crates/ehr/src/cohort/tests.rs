@@ -1,3 +1,5 @@
+//! Cohorts: who is asked, when, and who is not.
+
 use super::*;
 use crate::events::EventsBuilder;
 use crate::labels::LabelValue;

@@ -1,3 +1,5 @@
+//! Events in their order, whatever order they came in.
+
 use super::*;
 use crate::time::Span;
 

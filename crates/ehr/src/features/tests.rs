@@ -1,3 +1,5 @@
+//! Tables, vocabularies and series: fitted on the training part, the same for a view whatever follows it.
+
 use std::slice::from_ref;
 
 use super::*;

@@ -17,12 +17,27 @@
 //! code = "MEDS_BIRTH"
 //! time = "born"
 //! dates = "start"                     # known from the beginning of the day, not from its end
+//!
+//! [[table]]
+//! file = "charts.parquet"
+//! subject = "patient"                 # which only the stay says
+//!
+//! [[table.join]]
+//! file = "stays.csv"
+//! on = "stay"                         # a column of both; with `key = "id"` it is called so in stays.csv
+//! columns = ["patient"]               # what the rows get from there
+//!
+//! [[table.event]]
+//! code = "CHART//{item}"
+//! time = "charted"
 //! ```
 //!
 //! A row is kept if it makes at least one event. An event whose time is missing or wrong, or a column of whose code is
 //! empty, is not made; what has a date only counts as known from the last second of that day, unless `dates` says otherwise.
-//! With `unit = "min"` a time is a number of such units since 1970-01-01, for tables that count from an origin.
+//! With `unit = "min"` a time is a number of such units since 1970-01-01, for tables that count from an origin. The rows
+//! of a table that is joined are counted with those of the table that they are joined to.
 
+mod join;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -35,6 +50,9 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::join::JoinMapping;
+
+use self::join::Join;
 use self::template::Template;
 use super::etl::{Cell, Row, Sink, Source, rows_of};
 use super::known::DayRule;
@@ -65,6 +83,9 @@ pub struct TableMapping {
     /// For columns, the values of the rows that are read; of the others nothing is made.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub only: BTreeMap<String, Vec<String>>,
+    /// Columns that the rows get from other tables, in this order.
+    #[serde(rename = "join", default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<JoinMapping>,
     /// What a row becomes, at least one.
     #[serde(rename = "event")]
     pub events: Vec<EventMapping>,
@@ -134,25 +155,34 @@ pub fn of(folder: &Path, mapping: &Mapping) -> Result<Box<dyn Source>, IoError> 
     mapping.validate().map_err(|problem| IoError::format(folder, problem))?;
     let (mut tables, mut state) = (Vec::new(), format!("{mapping:?}\n"));
     for table in &mapping.tables {
-        // A mapping reads what lies in the folder, whatever it says.
-        if table.file.is_absolute() || table.file.components().any(|part| part.as_os_str() == "..") {
-            let problem = "the mapping names a file outside the folder; give a name within it";
-            return Err(IoError::format(&table.file, problem));
+        let path = within(folder, &table.file, &mut state)?;
+        for join in &table.joins {
+            within(folder, &join.file, &mut state)?;
         }
-        let path = folder.join(&table.file);
-        let data = fs::metadata(&path).map_err(IoError::open(&path))?;
-        let changed = data.modified().map_err(IoError::open(&path))?;
-        let changed = changed.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        // Writing to a `String` does not fail.
-        let _ = writeln!(state, "{} {} {changed}", path.display(), data.len());
         let plan = plan(table).map_err(|problem| IoError::format(&path, problem))?;
         tables.push((path, plan));
     }
-    Ok(Box::new(Mapped { name: mapping.name.clone(), tables, state }))
+    Ok(Box::new(Mapped { name: mapping.name.clone(), folder: folder.to_path_buf(), tables, state }))
+}
+
+/// A file of the folder, whose size and date go into the state: a mapping reads what lies there, whatever it says.
+fn within(folder: &Path, file: &Path, state: &mut String) -> Result<PathBuf, IoError> {
+    if file.is_absolute() || file.components().any(|part| part.as_os_str() == "..") {
+        let problem = "the mapping names a file outside the folder; give a name within it";
+        return Err(IoError::format(file, problem));
+    }
+    let path = folder.join(file);
+    let data = fs::metadata(&path).map_err(IoError::open(&path))?;
+    let changed = data.modified().map_err(IoError::open(&path))?;
+    let changed = changed.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    // Writing to a `String` does not fail.
+    let _ = writeln!(state, "{} {} {changed}", path.display(), data.len());
+    Ok(path)
 }
 
 struct Mapped {
     name: String,
+    folder: PathBuf,
     tables: Vec<(PathBuf, Plan)>,
     state: String,
 }
@@ -160,8 +190,9 @@ struct Mapped {
 /// A table with places instead of names of columns.
 struct Plan {
     columns: Vec<String>,
-    /// The columns without which nothing can be made.
+    /// The columns without which nothing can be made, but for those of the joins.
     needed: Vec<String>,
+    joins: Vec<Join>,
     only: Vec<(usize, Vec<String>)>,
     events: Vec<Planned>,
 }
@@ -192,6 +223,12 @@ fn plan(table: &TableMapping) -> Result<Plan, String> {
         })
     };
     place(&table.subject, true);
+    let (mut joins, mut taken) = (Vec::new(), Vec::new());
+    for join in &table.joins {
+        let join = Join::plan(join, &taken, &mut place).map_err(|problem| format!("{file}: {problem}"))?;
+        taken.extend_from_slice(&join.places);
+        joins.push(join);
+    }
     let only = table.only.iter().map(|(name, values)| (place(name, true), values.clone())).collect();
     let mut events = Vec::new();
     for event in &table.events {
@@ -208,7 +245,8 @@ fn plan(table: &TableMapping) -> Result<Plan, String> {
         let text = event.text.as_deref().map(|name| place(name, true));
         events.push(Planned { code, time, unit, dates: event.dates, value, text });
     }
-    Ok(Plan { columns, needed, only, events })
+    needed.retain(|name| !taken.iter().any(|place| columns[*place] == *name));
+    Ok(Plan { columns, needed, joins, only, events })
 }
 
 impl Source for Mapped {
@@ -233,10 +271,14 @@ impl Source for Mapped {
         let Some((path, plan)) = number.and_then(|number| self.tables.get(number)) else {
             return Err(IoError::format(Path::new(&self.name), format!("there is no step {step}")));
         };
-        let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
-        let needed: Vec<&str> = plan.needed.iter().map(String::as_str).collect();
         let (mut counts, mut room) = (Counts::default(), Room::default());
         let mut each = |row: Row<'_>, sink: &mut dyn Sink, counts: &mut Counts| plan.row(row, &mut room, sink, counts);
+        if !plan.joins.is_empty() {
+            join::each_row(&self.folder, path, plan, sink, &mut counts, &mut each)?;
+            return Ok(counts);
+        }
+        let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+        let needed: Vec<&str> = plan.needed.iter().map(String::as_str).collect();
         each_row(path, &columns, &needed, sink, &mut counts, &mut each)?;
         Ok(counts)
     }

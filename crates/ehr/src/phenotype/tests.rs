@@ -1,3 +1,5 @@
+//! Rules for phenotypes: which arm fires on which event.
+
 use super::*;
 use crate::events::EventsBuilder;
 use crate::time::Span;

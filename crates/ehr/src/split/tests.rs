@@ -1,3 +1,5 @@
+//! Parts of subjects: no one in two of them, the same again from the same seed.
+
 use super::*;
 
 fn day(text: &str) -> Time {

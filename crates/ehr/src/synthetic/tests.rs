@@ -1,3 +1,5 @@
+//! Generated records: what was planted is there, and nothing else tells it.
+
 use nn_core::metrics::auroc;
 
 use super::*;

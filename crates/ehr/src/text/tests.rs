@@ -1,3 +1,5 @@
+//! Phrases, and what denies them.
+
 use proptest::prelude::*;
 
 use super::Assertion::{Affirmed, Family, Negated, Possible};

@@ -1,3 +1,5 @@
+//! The calendar, day by day, and the forms of dates.
+
 use super::*;
 
 #[test]

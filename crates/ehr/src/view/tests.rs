@@ -1,3 +1,5 @@
+//! Views end at the prediction time, which belongs to them.
+
 use super::*;
 use crate::events::EventsBuilder;
 

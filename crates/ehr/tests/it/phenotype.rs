@@ -45,5 +45,5 @@ fn type_2_diabetes_in_the_mimic_iii_demo() {
     // the result of the laboratory is known before the diagnosis is coded, or after the first stay
     assert_eq!(found.onset(10_017), Time::parse("2149-05-26 09:26"));
     assert_eq!(found.onset(44_222), Time::parse("2180-07-20 13:00"));
-    assert!(found.holds(10_104) && !found.holds(10_006));
+    assert!(found.holds(10_104) && !found.holds(10_011));
 }

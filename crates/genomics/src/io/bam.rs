@@ -17,7 +17,7 @@ mod open;
 mod read;
 mod sam;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use self::open::{Format, guarded};
 pub use self::read::{AlignedRead, flag};
 use super::IoError;
 use crate::genome::Genome;
-use crate::locus::{ContigNames, listed};
+use crate::locus::{ContigNames, Locus, listed};
 
 /// A contig of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,11 +202,26 @@ impl Alignments {
     /// # Errors
     /// [`IoError::Format`] with the contigs that differ, and the names on both sides.
     pub fn check_genome(&self, genome: &Genome) -> Result<(), IoError> {
+        self.check(genome, |_| true)
+    }
+
+    /// As [`Alignments::check_genome`], but only the contigs that the places lie on: a genome may have more than reads
+    /// were aligned to.
+    ///
+    /// # Errors
+    /// As [`Alignments::check_genome`].
+    pub fn check_places(&self, genome: &Genome, places: &[Locus]) -> Result<(), IoError> {
+        let used: HashSet<usize> =
+            places.iter().filter_map(|place| genome.names().position(&place.contig).ok()).collect();
+        self.check(genome, |contig| used.contains(&contig))
+    }
+
+    fn check(&self, genome: &Genome, used: impl Fn(usize) -> bool) -> Result<(), IoError> {
         let place = |contig: &Contig| genome.names().position(&contig.name).ok();
         let here: HashMap<usize, &Contig> =
             self.contigs.iter().filter_map(|contig| Some((place(contig)?, contig))).collect();
         let mut problems = Vec::new();
-        for (place, (name, _)) in genome.contigs().enumerate() {
+        for (place, (name, _)) in genome.contigs().enumerate().filter(|(place, _)| used(*place)) {
             // A sequence that is cut out of a contig is shorter than it.
             let range = genome.range(name).unwrap_or_default();
             match here.get(&place) {

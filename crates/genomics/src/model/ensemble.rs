@@ -7,6 +7,7 @@ use nn_core::explain::Rescale;
 use nn_core::train::StepError;
 
 use super::{ModelCard, ModelError, SequenceModel, StrandPolicy, numbers, shown};
+use crate::strands::reverse_complement;
 use crate::systems::SequenceNet;
 
 /// Models of one study: one for each seed. They read the same window in the same way and predict the same tasks.
@@ -137,7 +138,7 @@ impl Ensemble {
         for model in &self.models {
             let mut logits = model.network.rescaled(x.clone(), rescale)?;
             if model.card.preprocessing.strands == StrandPolicy::Average {
-                logits = (logits + model.network.rescaled(x.clone().flip([1, 2]), rescale)?) * 0.5;
+                logits = (logits + model.network.rescaled(reverse_complement(x.clone()), rescale)?) * 0.5;
             }
             sum = Some(sum.map_or_else(|| logits.clone(), |sum| sum + logits.clone()));
         }

@@ -152,3 +152,39 @@ fn a_card_that_contradicts_itself_or_this_program_is_refused() {
     let error = refused(|card| card.network = card.network.clone().with_shape(3, 2));
     assert!(error.contains("length = 3") || error.contains("the window"), "{error}");
 }
+
+/// A file that was cut short anywhere, or one of another system, is an error that names it; a flipped bit in what stands
+/// before the weights is an error that names it too, or changes nothing that decides their number and order.
+#[test]
+fn damaged_and_foreign_files_are_errors_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let model = fresh(1, 20, StrandPolicy::Average);
+    model.save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let load = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        SequenceModel::load(&path, &Device::flex())
+    };
+    for length in (0..header).step_by(17).chain((header..whole.len()).step_by(61)) {
+        let error = load(&whole[..length]).err().unwrap_or_else(|| panic!("{length} of {} bytes", whole.len()));
+        assert!(error.to_string().contains("a.safetensors"), "{length}: {error}");
+    }
+    for bit in (0..8 * header).step_by(7) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        match load(&flipped) {
+            Ok(found) => {
+                assert_eq!(found.card.network.length(), 20);
+                assert_eq!(found.network.num_params(), model.network.num_params());
+            }
+            Err(error) => assert!(error.to_string().contains("a.safetensors"), "bit {bit}: {error}"),
+        }
+    }
+    let mut foreign = model.card.metadata();
+    foreign.insert(store::ARCHITECTURE.to_owned(), "another-system".to_owned());
+    store::save(&model.network, &foreign, &path).unwrap();
+    let error = SequenceModel::load(&path, &Device::flex()).err().unwrap().to_string();
+    assert!(error.contains("a.safetensors") && error.contains("another-system"), "{error}");
+}

@@ -138,3 +138,28 @@ impl Iterator for Tiles<'_> {
         self.ready.pop().map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::StrandPolicy;
+    use crate::model::tests::fresh;
+
+    /// What is held of a contig does not grow with it: nothing before the first tile is asked for, then no more tiles than
+    /// are scored at once.
+    #[test]
+    fn no_more_tiles_are_held_than_are_scored_at_once() {
+        let ensemble = Ensemble::new(vec![fresh(1, 20, StrandPolicy::Given)]).unwrap();
+        let genome = Genome::from_contigs([("chr1".to_owned(), b"ACGTTGCAAC".repeat(100_000))]).unwrap();
+        let mut tiles = Tiles::new(&ensemble, &genome, &[], 250).unwrap();
+        assert!(tiles.ready.is_empty());
+        let (most, mut seen) = (at_once(20), 0);
+        while let Some(tile) = tiles.next() {
+            assert_eq!(tile.unwrap().start, 250 * seen);
+            assert!(tiles.ready.len() < most, "{} tiles are held", tiles.ready.len() + 1);
+            seen += 1;
+        }
+        assert_eq!(seen, 4000);
+        assert!(4000 > 4 * most as i64, "the contig takes several batches");
+    }
+}

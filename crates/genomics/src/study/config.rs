@@ -1,7 +1,7 @@
 //! Everything that decides a study's result.
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::optim::OptimizerConfig;
+use nn_core::optim::{OptimizerConfig, Schedule};
 use nn_core::train::Monitor;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,21 @@ pub enum OptimizerKind {
     Adadelta,
 }
 
+/// How the step size changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Not at all.
+    Constant,
+    /// Half a cosine, from the learning rate in the first epoch towards zero behind the last one (Loshchilov and Hutter
+    /// 2017, *SGDR: stochastic gradient descent with warm restarts*, ICLR, without restarts).
+    Cosine,
+}
+
 /// Everything that decides a study's result, besides the data.
+///
+/// The default is the recipe that the default network's sizes were chosen with ([`crate::systems::deep_bind`]);
+/// [`StudyConfig::of`] has that of another network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StudyConfig {
@@ -66,8 +80,10 @@ pub struct StudyConfig {
     pub monitor: String,
     /// Rows of a batch.
     pub batch_size: usize,
-    /// Step size.
+    /// Step size, in the first epoch.
     pub learning_rate: f64,
+    /// How the step size changes.
+    pub schedule: ScheduleKind,
     /// The rule of the steps.
     pub optimizer: OptimizerKind,
     /// Penalty on the squares of the weights.
@@ -92,13 +108,14 @@ impl Default for StudyConfig {
             window: None,
             strands: StrandPolicy::default(),
             unknown: Unknown::default(),
-            epochs: 40,
-            patience: 8,
+            epochs: 12,
+            patience: 12,
             monitor: "loss".to_owned(),
             batch_size: 64,
-            learning_rate: 1e-3,
-            optimizer: OptimizerKind::Adam,
-            weight_decay: 0.0,
+            learning_rate: 2e-3,
+            schedule: ScheduleKind::Cosine,
+            optimizer: OptimizerKind::Adamw,
+            weight_decay: 1e-4,
             clip_norm: 0.0,
             seed: 1,
             network: NetConfig::default(),
@@ -107,6 +124,25 @@ impl Default for StudyConfig {
 }
 
 impl StudyConfig {
+    /// The settings of a study of `network` where nothing else is said: for `DeepBind` the default, for the other systems
+    /// Adam at a constant rate until the validation part gets no better.
+    pub fn of(network: NetConfig) -> Self {
+        let recipe = Self::default();
+        if matches!(network, NetConfig::DeepBind(_)) {
+            return Self { network, ..recipe };
+        }
+        Self {
+            network,
+            epochs: 40,
+            patience: 8,
+            learning_rate: 1e-3,
+            schedule: ScheduleKind::Constant,
+            optimizer: OptimizerKind::Adam,
+            weight_decay: 0.0,
+            ..recipe
+        }
+    }
+
     /// Checks what can be checked without the data; [`StudyConfig::resolved`] is needed for the network's sizes.
     ///
     /// # Errors
@@ -210,6 +246,14 @@ impl StudyConfig {
             OptimizerKind::Adadelta => OptimizerConfig::adadelta(),
         };
         rule.with_weight_decay(self.weight_decay)
+    }
+
+    /// How the step size changes over the epochs of the study.
+    pub fn schedule(&self) -> Schedule {
+        match self.schedule {
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Cosine => Schedule::Cosine { epochs: self.epochs, minimum: 0.0 },
+        }
     }
 
     /// Which score decides about the best epoch, and in which direction.

@@ -1,17 +1,14 @@
 //! From rows of a sequence set to the loss of a network and to what decides when training stops.
 
-use std::borrow::Cow;
-
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_core::losses::{self, BinaryCrossEntropy, CrossEntropy, Reduction};
 use nn_core::metrics::MetricError;
 use nn_core::train::{Objective, StepContext, StepError};
-use rand::RngExt;
 
 use crate::dataset::{Labels, SequenceSet};
 use crate::evaluate::Judged;
 use crate::model::{Preprocessing, logits};
-use crate::sequence::reverse_complement;
+use crate::strands::augment;
 use crate::systems::{Net, SequenceNet};
 
 /// Stream of the dropout masks within a step.
@@ -49,20 +46,12 @@ impl SequenceObjective<'_> {
     /// # Shapes
     /// - output `[rows, 4, window]`
     fn inputs(&self, rows: &[usize], context: &StepContext) -> Tensor<3> {
-        let mut rng = context.rng(STRANDS);
-        let sequences: Vec<Cow<'_, [u8]>> = rows
-            .iter()
-            .map(|&row| {
-                let sequence = self.preprocessing.window_of(&self.set.sequences[row]);
-                if self.preprocessing.strands.augments() && rng.random_bool(0.5) {
-                    Cow::Owned(reverse_complement(sequence))
-                } else {
-                    Cow::Borrowed(sequence)
-                }
-            })
-            .collect();
-        let sequences: Vec<&[u8]> = sequences.iter().map(AsRef::as_ref).collect();
-        self.preprocessing.encode(&sequences, &self.device)
+        let sequences: Vec<&[u8]> = rows.iter().map(|&row| self.set.sequences[row].as_slice()).collect();
+        let mut channels = self.preprocessing.channels(&sequences);
+        if self.preprocessing.strands.augments() {
+            augment(&mut channels, self.preprocessing.row(), &mut context.rng(STRANDS));
+        }
+        self.preprocessing.tensor(channels, &self.device)
     }
 
     fn targets(&self, rows: &[usize]) -> Vec<f32> {

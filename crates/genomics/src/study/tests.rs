@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use nn_core::data::group_ids;
+use nn_core::optim::ScheduleState;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -61,6 +62,9 @@ fn small() -> StudyConfig {
         patience: 15,
         batch_size: 16,
         learning_rate: 5e-3,
+        schedule: ScheduleKind::Constant,
+        optimizer: OptimizerKind::Adam,
+        weight_decay: 0.0,
         network: NetConfig::DeepBind(network),
         ..StudyConfig::default()
     }
@@ -155,6 +159,74 @@ fn a_shuffle_stays_with_its_original() {
     }
 }
 
+/// A test part on a single contig is resampled by window: rows that overlap, are copies or belong together as one.
+#[test]
+fn windows_of_few_contigs_are_drawn_in_their_place() {
+    let mut set = planted(80);
+    set.groups = Some((0..80).collect());
+    let config = StudyConfig { test_contigs: vec!["chr2".into()], ..small() }.resolved(&set, false).unwrap();
+    // Rows 2, 3, 10, 11, … lie on chr2, 1000 bases apart or more.
+    let rows: Vec<usize> = (0..80).filter(|row| row % 8 / 2 == 1).collect();
+    let drawn = |set: &SequenceSet| {
+        let plan = Plan::new(set, None, &config).unwrap();
+        assert_eq!(plan.split(0).test, rows);
+        Study::new(set, "planted", plan, config.clone()).unwrap().bootstrap_groups(&rows)
+    };
+    let distinct = |groups: &[u64]| groups.iter().collect::<BTreeSet<_>>().len();
+    let (kind, groups) = drawn(&set);
+    assert_eq!((kind, distinct(&groups)), (Drawn::Windows, 20));
+    // Row 10 touches row 3 and overlaps row 11; row 18 is row 2 on the other strand; row 27 belongs to row 19.
+    let at = |start: i64| Some(Locus::new("chr2", start, start + LENGTH as i64).unwrap());
+    set.loci[3] = at(500_000);
+    set.loci[10] = at(500_000 + LENGTH as i64);
+    set.loci[11] = at(500_001 + LENGTH as i64);
+    set.sequences[18] = reverse_complement(&set.sequences[2]);
+    set.groups.as_mut().unwrap()[27] = 19;
+    let (_, groups) = drawn(&set);
+    let of = |row: usize| groups[rows.iter().position(|&other| other == row).unwrap()];
+    assert_eq!(distinct(&groups), 17);
+    assert!(of(10) == of(11) && of(3) != of(10) && of(18) == of(2) && of(27) == of(19), "{groups:?}");
+    // Ten contigs are resampled themselves.
+    for row in 0..80 {
+        set.loci[row] = Some(Locus::new(format!("chr{}", row % 20), 0, LENGTH as i64).unwrap());
+    }
+    let all: Vec<usize> = (0..80).collect();
+    let config = StudyConfig { split: Some(SplitKind::Random), ..small() }.resolved(&set, false).unwrap();
+    let study = Study::new(&set, "planted", Plan::new(&set, None, &config).unwrap(), config).unwrap();
+    let (kind, groups) = study.bootstrap_groups(&all);
+    assert_eq!((kind, distinct(&groups)), (Drawn::Contigs, 20));
+}
+
+/// The rate of epoch e of n is half of 1 + cos(π e / n) of the first one; only the default network has this recipe.
+#[test]
+fn rates_fall_along_a_cosine_unless_they_stay() {
+    let recipe = StudyConfig::default();
+    assert_eq!(StudyConfig::of(NetConfig::default()), recipe);
+    let rates = |config: &StudyConfig| -> Vec<f64> {
+        let mut state = ScheduleState::new(config.schedule(), config.learning_rate, false);
+        (0..config.epochs)
+            .map(|_| {
+                let rate = state.learning_rate();
+                state.step(None);
+                rate
+            })
+            .collect()
+    };
+    let found = rates(&recipe);
+    assert_eq!(found.len(), 12);
+    for (epoch, rate) in found.iter().enumerate() {
+        let expected = 2e-3 * f64::midpoint(1.0, (std::f64::consts::PI * epoch as f64 / 12.0).cos());
+        // 1e-15: rounding of the cosine
+        assert!((rate - expected).abs() < 1e-15, "epoch {epoch}: {rate}, not {expected}");
+    }
+    let basset = StudyConfig::of(NetConfig::named("basset").unwrap());
+    assert!(rates(&basset).iter().all(|&rate| rate == 1e-3));
+    assert_eq!((basset.optimizer, basset.schedule), (OptimizerKind::Adam, ScheduleKind::Constant));
+    // A configuration that says nothing of the schedule has the default's.
+    let read: StudyConfig = serde_json::from_str(r#"{"epochs":4,"schedule":"constant"}"#).unwrap();
+    assert_eq!(read, StudyConfig { epochs: 4, schedule: ScheduleKind::Constant, ..recipe });
+}
+
 /// Closed forms of the three losses, with missing labels.
 #[test]
 fn losses_are_means_over_the_labels_that_are_there() {
@@ -205,6 +277,30 @@ fn a_planted_motif_is_learnt_and_found_again_and_twice_the_same() {
     assert!(strands.iter().any(part), "{consensus} is none of {strands:?}");
 }
 
+/// What is held out decides nothing: with other sequences and labels in the test part the same model comes out.
+#[test]
+fn the_test_part_is_not_looked_at_in_training() {
+    let set = planted(80);
+    let config = StudyConfig { test_contigs: vec!["chr2".into()], epochs: 2, ..small() }.resolved(&set, false).unwrap();
+    let trained = |set: &SequenceSet| {
+        let study = Study::new(set, "planted", Plan::new(set, None, &config).unwrap(), config.clone()).unwrap();
+        let stop = AtomicBool::new(false);
+        let trained = study.train(0, &Device::flex(), (None, false), &mut (), &stop).unwrap();
+        (trained.model.logits(&[b"TGACGTCAGGTTTT", b"ACACACACACACAC"]).unwrap(), study.plan().split(0).test.clone())
+    };
+    let (expected, test) = trained(&set);
+    let mut other = set.clone();
+    for &row in &test {
+        other.targets[row] = 1.0 - other.targets[row];
+        other.sequences[row].reverse();
+    }
+    assert_eq!(trained(&other), (expected.clone(), test.clone()));
+    // And a row of training does count.
+    let learnt = Plan::new(&set, None, &config).unwrap().split(0).train[0];
+    other.targets[learnt] = 1.0 - other.targets[learnt];
+    assert_ne!(trained(&other).0, expected);
+}
+
 #[test]
 fn training_can_watch_another_score_and_reads_classes() {
     let mut set = planted(120);
@@ -227,7 +323,7 @@ fn training_can_watch_another_score_and_reads_classes() {
     assert!(trained.outcome.last_metrics.iter().any(|(name, _)| name == "accuracy"));
     assert_eq!(study.predict(&trained.model, &rows[..5]).unwrap().len(), 10);
     // Four contigs are too few to be resampled: the groups of the split are.
-    let groups = study.bootstrap_groups(&rows);
-    assert_eq!(groups.len(), rows.len());
+    let (drawn, groups) = study.bootstrap_groups(&rows);
+    assert_eq!((drawn, groups.len()), (Drawn::Groups, rows.len()));
     assert!(groups.iter().collect::<BTreeSet<_>>().len() > 4);
 }

@@ -10,7 +10,7 @@
 //! convolution that combines neighbouring matches (Zeng, Edwards, Liu and Gifford 2016, *Convolutional neural network
 //! architectures for predicting DNA–protein binding*, Bioinformatics 32:i121). Its sizes were chosen on a validation
 //! part of one ChIP-seq set (SRF, 101 bases), with `AdamW` at a rate of 0.002 that falls to zero along a cosine over 12
-//! epochs in batches of 64.
+//! epochs in batches of 64, which is the default of a [study](crate::study::StudyConfig).
 
 use burn::module::Module;
 use burn::nn::Linear;

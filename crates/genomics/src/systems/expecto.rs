@@ -27,6 +27,7 @@ use super::blocks::{Stage, pool, rectify};
 use super::parts::{CHUNK, dense, numbers, tensor};
 use crate::evaluate::probability;
 use crate::sequence::{Unknown, one_hot};
+use crate::strands::reverse_complement;
 
 mod objective;
 mod ridge;
@@ -148,6 +149,19 @@ impl Beluga {
         &self.config
     }
 
+    /// The filters that scan the bases, `[filters, 4, kernel]`.
+    pub(super) fn first_filters(&self) -> Tensor<3> {
+        self.convolutions[0].weight.val()
+    }
+
+    /// What these filters find, rectified.
+    ///
+    /// # Shapes
+    /// - x `[batch, 4, length]`; output `[batch, filters, length - kernel + 1]`
+    pub(super) fn first_maps(&self, x: Tensor<3>) -> Tensor<3> {
+        rectify(self.convolutions[0].forward(x), None)
+    }
+
     fn run(&self, x: Tensor<3>, mut rng: Option<&mut ChaCha8Rng>, rescale: Option<&Rescale>) -> Tensor<2> {
         let BelugaConfig { pool: size, dropout: rates, .. } = &self.config;
         let mut x = x;
@@ -179,8 +193,7 @@ impl Beluga {
         let mut found = Vec::with_capacity(windows.len() * self.config.outputs);
         for windows in windows.chunks(CHUNK) {
             let x = tensor(one_hot(windows, length, Unknown::Zeros), [windows.len(), 4, length], &device);
-            // reversing bases and places is the other strand
-            let other = numbers(self.logits(x.clone().flip([1, 2]), None), "marks")?;
+            let other = numbers(self.logits(reverse_complement(x.clone()), None), "marks")?;
             let own = numbers(self.logits(x, None), "marks")?;
             found
                 .extend(own.iter().zip(other).map(|(own, other)| f64::midpoint(probability(*own), probability(other))));

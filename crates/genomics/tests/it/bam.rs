@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use genomics::genome::Genome;
 use genomics::io::IoError;
 use genomics::io::bam::{AlignedRead, AlignmentOptions, Alignments, Order, flag};
+use genomics::locus::Locus;
 use nn_core::data::rng;
 use rand::RngExt;
 
@@ -313,6 +314,11 @@ fn the_genome_has_to_be_the_same() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+    // Contigs without a place need not be there.
+    let (larger, place) = (genome(&[("chr1", 1000), ("chr7", 500)]), |contig: &str| Locus::new(contig, 5, 9).unwrap());
+    alignments.check_places(&larger, &[place("chr1"), place("1")]).unwrap();
+    let said = message(alignments.check_places(&larger, &[place("chr1"), place("chr7")]));
+    assert!(said.contains("chr7 is missing") && !said.contains("chr1 has"), "{said}");
     let mut part = genome(&[("chr1", 100)]);
     part.offset("chr1", 800);
     alignments.check_genome(&part).unwrap();

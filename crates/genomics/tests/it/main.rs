@@ -22,6 +22,7 @@ mod fasta;
 mod gff;
 mod locus;
 mod m6a;
+mod marks;
 mod methylation;
 mod motifs;
 mod negatives;

@@ -7,7 +7,7 @@ use std::path::Path;
 use genomics::dataset::{Labels, SequenceSet};
 use genomics::genome::Edge;
 use genomics::io::sets::{self, ExpressionLayout, LabelColumn};
-use genomics::io::{IoError, read_genome};
+use genomics::io::{IoError, read_aliases, read_genome, tables};
 use genomics::sequence::gc_content;
 
 use crate::data;
@@ -210,7 +210,7 @@ fn damaged_files_get_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.txt");
     let checked = |set: Result<SequenceSet, IoError>| set.map(|set| set.check().unwrap());
-    let cases: [(&[u8], Reader<'_>); 8] = [
+    let cases: [(&[u8], Reader<'_>); 10] = [
         (
             b"FoldID\tEventID\tseq\tBound\nA\ts1\tACGT\t1\nA\ts2\tNN\t0\n",
             Box::new(|path: &Path| checked(sets::deepbind(path))),
@@ -237,6 +237,12 @@ fn damaged_files_get_an_answer() {
             }),
         ),
         (b"18\t3000023\t1.0\n18\t3000086\t0\n", Box::new(|path: &Path| sets::methylation(path).map(drop))),
+        (
+            b"enhancer_chrom,enhancer_start,enhancer_end,promoter_chrom,promoter_start,promoter_end,label\n\
+              chr1,1,5,chr1,8,9,1\nchr1,1,5,chr2,8,9,0\n",
+            Box::new(|path: &Path| tables::interactions(path).map(drop)),
+        ),
+        (b"#alias\nchr1\t1\tNC_000001.10\nchr2\t2\n", Box::new(|path: &Path| read_aliases(path).map(drop))),
     ];
     for (text, read) in cases {
         for bytes in data::damaged(text) {

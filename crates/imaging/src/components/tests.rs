@@ -1,3 +1,5 @@
+//! Connected parts against scipy and by hand.
+
 use super::*;
 
 #[derive(Deserialize)]

@@ -1,3 +1,5 @@
+//! Distances against scipy and by trying every pair.
+
 use proptest::prelude::*;
 use serde::Deserialize;
 

@@ -1,3 +1,5 @@
+//! Grids in the patient against nibabel.
+
 use super::*;
 
 #[derive(Deserialize)]

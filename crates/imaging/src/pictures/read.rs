@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{PictureSet, PictureSetError};
 use crate::audit::near::shrink;
 use crate::case::natural_order;
+use crate::io::dicom::{self, Photometric, PixelOptions};
 use crate::io::npz::{Array, read_arrays};
-use crate::io::{self, Kind, ReadOptions};
+use crate::io::{self, IoError, Kind, ReadOptions};
 
 /// Folders of the parts, as published sets call them.
 const PARTS: [(&str, Part); 8] = [
@@ -249,7 +250,7 @@ fn of_entries(path: &Path, entries: Vec<Entry>, options: &PictureOptions) -> Res
         classes.sort_by(|one, other| natural_order(one, other));
         classes.dedup();
     }
-    let read: Vec<_> = entries.par_iter().map(|entry| picture(entry, options)).collect();
+    let read: Vec<_> = entries.par_iter().map(|entry| one_picture(&entry.path, options)).collect();
     let mut set = PictureSet { classes, ..PictureSet::default() };
     for (entry, picture) in entries.iter().zip(read) {
         let (pixels, shape) = picture?;
@@ -275,24 +276,56 @@ fn of_entries(path: &Path, entries: Vec<Entry>, options: &PictureOptions) -> Res
     Ok(set)
 }
 
-/// Pixels of one file, and channels, height, width.
-fn picture(entry: &Entry, options: &PictureOptions) -> Result<(Vec<f32>, [usize; 3]), PictureSetError> {
-    let (volumes, _) = io::read_volumes(&entry.path, &ReadOptions::default())?;
-    let sizes: Vec<[usize; 3]> = volumes.iter().map(|volume| volume.geometry.size).collect();
-    let problem = |problem: String| PictureSetError::Content { path: entry.path.clone(), problem };
-    let Some(&[width, height, slices]) = sizes.first() else { return Err(problem("it holds no picture".to_owned())) };
-    if slices != 1 || sizes.iter().any(|size| *size != sizes[0]) {
-        return Err(problem(format!(
-            "it holds {slices} slices, or channels of several sizes; a picture has one slice"
-        )));
-    }
-    let found = volumes.len();
+/// The one picture of a file as a set holds it: its pixels `[channels, height, width]`, and these three numbers. The
+/// classes of `options` do not count. Of grey DICOM the values are those that its rescaling gives.
+///
+/// # Errors
+/// [`PictureSetError::Read`] if the file cannot be read, [`PictureSetError::Content`] if it holds several slices, or
+/// channels that the wanted ones cannot be made of.
+pub fn one_picture(path: &Path, options: &PictureOptions) -> Result<(Vec<f32>, [usize; 3]), PictureSetError> {
+    let problem = |problem: String| PictureSetError::Content { path: path.to_owned(), problem };
+    let (planes, [height, width]) = if let Some(found) = colours(path)? {
+        found
+    } else {
+        let (volumes, _) = io::read_volumes(path, &ReadOptions::default())?;
+        let sizes: Vec<[usize; 3]> = volumes.iter().map(|volume| volume.geometry.size).collect();
+        let Some(&[width, height, slices]) = sizes.first() else {
+            return Err(problem("it holds no picture".to_owned()));
+        };
+        if slices != 1 || sizes.iter().any(|size| *size != sizes[0]) {
+            return Err(problem(format!(
+                "it holds {slices} slices, or channels of several sizes; a picture has one slice"
+            )));
+        }
+        (volumes.into_iter().map(|volume| volume.voxels).collect(), [height, width])
+    };
+    let found = planes.len();
     let wanted = options.channels.unwrap_or(found);
-    let planes = in_channels(volumes.into_iter().map(|volume| volume.voxels).collect(), wanted)
+    let planes = in_channels(planes, wanted)
         .ok_or_else(|| problem(format!("{wanted} channels cannot be made of {found}; allowed: 1 and 3")))?;
     let size = options.size.unwrap_or([height, width]);
     let pixels = planes.iter().flat_map(|plane| resized(plane, [height, width], size)).collect();
     Ok((pixels, [planes.len(), size[0], size[1]]))
+}
+
+/// Planes of one size, and their height and width.
+type Planes = (Vec<Vec<f32>>, [usize; 2]);
+
+/// Red, green and blue of a coloured DICOM file of one frame, which is no volume; `None` for anything else.
+fn colours(path: &Path) -> Result<Option<Planes>, IoError> {
+    if io::kind(path)? != Some(Kind::Dicom) {
+        return Ok(None);
+    }
+    let header = dicom::open_header(path)?;
+    let grey = |photometric: &Photometric| matches!(photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
+    let coloured = header.header().format.as_ref().is_some_and(|format| !grey(&format.photometric));
+    if !coloured || header.header().frames != 1 {
+        return Ok(None);
+    }
+    let frame = dicom::open(path)?.frame(0, &PixelOptions::default())?;
+    let plane =
+        |channel: usize| -> Vec<f32> { frame.pixels.iter().skip(channel).step_by(frame.channels).copied().collect() };
+    Ok(Some(((0..frame.channels).map(plane).collect(), [frame.rows, frame.columns])))
 }
 
 /// Grey repeated, or colours as their mean; `None` for other numbers of channels.

@@ -17,6 +17,7 @@ use nn_core::transfer::{freeze, load_body, under};
 use rayon::prelude::*;
 
 use super::StudyError;
+use super::batches::{AtLeast, enough};
 use super::decay::PolynomialDecay;
 use super::division::Divided;
 use crate::augment::{AugmentConfig, Draw, picture};
@@ -142,12 +143,15 @@ impl<'a> ClassifyStudy<'a> {
             },
         };
         let (batch, rows) = (config.learning.batch_size, split.train.clone());
+        let needed = config.network.smallest_batch([self.set.height, self.set.width]);
+        enough(batch.min(rows.len()), needed, config.network.name())?;
         let sampler: Box<dyn Sampler> = if config.balanced {
             let labels: Vec<u64> = rows.iter().map(|&row| self.set.labels[row] as u64).collect();
             Box::new(Balanced::new(rows, &labels, batch))
         } else {
             Box::new(Shuffled::new(rows, batch))
         };
+        let sampler = AtLeast::new(sampler, needed);
         let monitor = self.monitor(!split.validation.is_empty());
         let objective =
             PictureObjective { set: self.set, scale, watched: &split.validation, augment: &config.augment, device };
@@ -161,7 +165,7 @@ impl<'a> ClassifyStudy<'a> {
             restore_best: config.learning.keep_best,
             ..FitConfig::new(config.epochs, config.learning.rate, monitor)
         };
-        let outcome = fit(&mut learner, sampler.as_ref(), &fit_config, checkpoints, resume, observer, stop)?;
+        let outcome = fit(&mut learner, &sampler, &fit_config, checkpoints, resume, observer, stop)?;
         let network = learner.into_inner().into_model()?;
         Ok(TrainedClassifier { model: ClassifyModel { network, card }, outcome })
     }

@@ -4,6 +4,7 @@ use nn_core::config::{ConfigError, in_range};
 use nn_core::optim::{Optimizer, OptimizerConfig};
 use serde::{Deserialize, Serialize};
 
+use super::batches::enough;
 use super::division::{Division, MODELS};
 use super::loss::SegmentLoss;
 use crate::augment::AugmentConfig;
@@ -228,6 +229,11 @@ impl SegmentStudyConfig {
     /// # Errors
     /// [`ConfigError`] where the two do not fit together.
     pub fn resolved(mut self, plan: &Plan, channels: usize, classes: usize) -> Result<Self, ConfigError> {
+        if classes < 2 {
+            let text = "no case has a label but the background, so there is nothing to learn; give label maps in which \
+                        something is marked";
+            return Err(ConfigError::Conflict(text.to_owned()));
+        }
         if let (SegmentConfig::Unet(network), true) = (&mut self.network, self.sized_by_plan) {
             network.dims = plan.dims;
             network.levels = plan.levels();
@@ -249,6 +255,7 @@ impl SegmentStudyConfig {
         if self.learning.batch_size == 0 {
             self.learning.batch_size = plan.batch;
         }
+        enough(self.learning.batch_size, self.network.smallest_batch(patch), self.network.name())?;
         if self.normalise.is_empty() {
             self.normalise = plan.normalise.iter().map(wanted).collect();
         }

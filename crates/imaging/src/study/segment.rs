@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use nn_core::data::rng;
 use nn_core::train::{Checkpoints, FitConfig, Monitor, Observer, Outcome, Supervised, TRAIN_LOSS, fit};
 
+use super::batches::{AtLeast, enough};
 use super::data::{Prepared, fit as fit_intensities, prepare};
 use super::decay::PolynomialDecay;
 use super::division::Divided;
@@ -151,6 +152,9 @@ impl<'a> SegmentStudy<'a> {
         let card = self.card(i, preprocessing);
         let patches = if config.patches == 0 { learnt.len() } else { config.patches };
         let order = PatchOrder::new((0..learnt.len()).collect(), learnt.len(), patches, config.learning.batch_size);
+        let needed = config.network.smallest_batch(config.sampling().patch);
+        enough(patches.min(config.learning.batch_size.max(1)), needed, config.network.name())?;
+        let sampler = AtLeast::new(Box::new(order.clone()), needed);
         let truths = watched.iter().filter_map(|&row| self.cases[row].label.as_ref()).collect();
         let monitor = Self::monitor(!watched_cases.is_empty());
         let objective = SegmentObjective {
@@ -160,7 +164,7 @@ impl<'a> SegmentStudy<'a> {
             config,
             preprocessing: card.preprocessing.clone(),
             names: &self.names,
-            order: order.clone(),
+            order,
             device,
         };
         let learner = Supervised::new(objective, network, config.learning.optimizer(), SEGMENTER)
@@ -172,7 +176,7 @@ impl<'a> SegmentStudy<'a> {
             restore_best: config.learning.keep_best,
             ..FitConfig::new(config.epochs, config.learning.rate, monitor)
         };
-        let outcome = fit(&mut learner, &order, &fit_config, checkpoints, resume, observer, stop)?;
+        let outcome = fit(&mut learner, &sampler, &fit_config, checkpoints, resume, observer, stop)?;
         let network = learner.into_inner().into_model()?;
         Ok(TrainedSegmenter { model: SegmentModel { network, card }, outcome })
     }

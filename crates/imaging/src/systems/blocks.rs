@@ -179,6 +179,11 @@ impl<const D: usize, const N: usize> UpConv<D, N> {
         Self { weight, bias: Some(bias), stride, padding, extra }
     }
 
+    /// Takes nothing off the ends: what the kernel has more than the stride makes the output longer.
+    pub(super) fn whole(self) -> Self {
+        Self { padding: [0; N], extra: [0; N], ..self }
+    }
+
     /// # Shapes
     /// - x `[batch, in, axes…]`; output `[batch, out, axes * stride…]`
     pub(super) fn forward(&self, x: Tensor<D>) -> Tensor<D> {

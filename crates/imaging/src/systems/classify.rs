@@ -129,6 +129,19 @@ impl ClassifyConfig {
         }
     }
 
+    /// Pictures that a step of training needs: two where the last batch normalisation sees one value of each channel in a
+    /// picture of that height and width, which by itself has no variance.
+    pub fn smallest_batch(&self, [height, width]: [usize; 2]) -> usize {
+        let last = |edge: usize| match self {
+            Self::Resnet(config) => edge.div_ceil(if config.small_input { 8 } else { 32 }),
+            // two layers that round up, three that do not
+            Self::Densenet(_) => edge.div_ceil(4) / 8,
+            // nothing is normalised over the batch
+            Self::IldCnn(_) | Self::SoftAttention(_) => 2,
+        };
+        if last(height) * last(width) > 1 { 1 } else { 2 }
+    }
+
     /// How the names of a checkpoint of PyTorch (torchvision's where it has the system) become those of the network.
     /// Channels and classes must be the checkpoint's.
     pub fn pytorch(&self) -> PyTorchImport {

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::Segmenter;
 use super::blocks::per_slice;
 use super::linknet::{LinkNet, LinkNetConfig};
+use super::linknet34::{LinkNet34, LinkNet34Config};
 use super::ternausnet::{TernausNet, TernausNetConfig};
 use super::unet::{Unet, UnetConfig};
 use super::unet_valid::{UnetValid, UnetValidConfig};
 use super::unet3d::{Unet3d, Unet3dConfig};
 
 /// Names that [`SegmentConfig::named`] knows, each with what it is.
-pub const SEGMENTERS: [(&str, &str); 5] = [
+pub const SEGMENTERS: [(&str, &str); 7] = [
     (
         "unet",
         "U-Net with padding and normalisation, sized by a plan; after Ronneberger et al. 2015, Isensee et al. 2021",
@@ -23,8 +24,14 @@ pub const SEGMENTERS: [(&str, &str); 5] = [
     ("unet-valid", "the U-Net of Ronneberger et al. 2015: no padding, 572 pixels in and 388 out"),
     ("unet3d", "3-D U-Net, Cicek et al. 2016: 19 million parameters"),
     ("linknet", "LinkNet, Chaurasia and Culurciello 2017: ResNet-18 encoder, added skips"),
+    ("linknet34", "LinkNet-34 of Shvets et al. 2018: ResNet-34 encoder, a decoder and head of its own"),
     ("ternausnet", "TernausNet-11, Iglovikov and Shvets 2018: VGG11 encoder, joined skips"),
+    ("ternausnet16", "TernausNet-16, Shvets et al. 2018: VGG16 encoder"),
 ];
+
+/// Where the two networks for instruments are from.
+const SHVETS: &str = "Shvets, Rakhlin, Kalinin and Iglovikov 2018, Automatic Instrument Segmentation in Robot-Assisted \
+                      Surgery Using Deep Learning, ICMLA";
 
 /// A system that labels voxels, with its sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +45,8 @@ pub enum SegmentConfig {
     Unet3d(Unet3dConfig),
     /// `LinkNet`.
     Linknet(LinkNetConfig),
+    /// `LinkNet`-34.
+    Linknet34(LinkNet34Config),
     /// `TernausNet`.
     Ternausnet(TernausNetConfig),
 }
@@ -56,13 +65,15 @@ macro_rules! each {
             $kind::UnetValid($inner) => $value,
             $kind::Unet3d($inner) => $value,
             $kind::Linknet($inner) => $value,
+            $kind::Linknet34($inner) => $value,
             $kind::Ternausnet($inner) => $value,
         }
     };
 }
 
 impl SegmentConfig {
-    /// The system of that name, as [`SEGMENTERS`] lists them, with its default sizes.
+    /// The system of that name, as [`SEGMENTERS`] lists them, with its default sizes; `ternausnet16` is `ternausnet` of
+    /// another depth.
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] with the names that are known.
@@ -72,7 +83,9 @@ impl SegmentConfig {
             "unet-valid" => Self::UnetValid(UnetValidConfig::default()),
             "unet3d" => Self::Unet3d(Unet3dConfig::default()),
             "linknet" => Self::Linknet(LinkNetConfig::default()),
+            "linknet34" => Self::Linknet34(LinkNet34Config::default()),
             "ternausnet" => Self::Ternausnet(TernausNetConfig::default()),
+            "ternausnet16" => Self::Ternausnet(TernausNetConfig { depth: 16, ..TernausNetConfig::default() }),
             _ => {
                 let known = SEGMENTERS.map(|(name, _)| name).join(", ");
                 return Err(ConfigError::Unknown { field: "system", value: name.to_owned(), known });
@@ -87,6 +100,7 @@ impl SegmentConfig {
             Self::UnetValid(_) => "unet-valid",
             Self::Unet3d(_) => "unet3d",
             Self::Linknet(_) => "linknet",
+            Self::Linknet34(_) => "linknet34",
             Self::Ternausnet(_) => "ternausnet",
         }
     }
@@ -109,6 +123,8 @@ impl SegmentConfig {
                 "Chaurasia and Culurciello 2017, LinkNet: Exploiting Encoder Representations for Efficient Semantic \
                  Segmentation, VCIP"
             }
+            Self::Linknet34(_) => SHVETS,
+            Self::Ternausnet(config) if config.depth == 16 => SHVETS,
             Self::Ternausnet(_) => {
                 "Iglovikov and Shvets 2018, TernausNet: U-Net with VGG11 Encoder Pre-Trained on ImageNet for Image \
                  Segmentation, arXiv:1801.05746"
@@ -137,7 +153,7 @@ impl SegmentConfig {
         match self {
             Self::Unet(config) => config.dims,
             Self::Unet3d(_) => 3,
-            Self::UnetValid(_) | Self::Linknet(_) | Self::Ternausnet(_) => 2,
+            Self::UnetValid(_) | Self::Linknet(_) | Self::Linknet34(_) | Self::Ternausnet(_) => 2,
         }
     }
 
@@ -148,7 +164,7 @@ impl SegmentConfig {
             Self::Unet(config) => config.multiple(),
             Self::UnetValid(config) => config.multiple(),
             Self::Unet3d(config) => config.multiple(),
-            Self::Linknet(_) | Self::Ternausnet(_) => [32, 32, 1],
+            Self::Linknet(_) | Self::Linknet34(_) | Self::Ternausnet(_) => [32, 32, 1],
         }
     }
 
@@ -157,7 +173,7 @@ impl SegmentConfig {
         match self {
             Self::UnetValid(config) => config.margin(),
             Self::Unet3d(config) => config.margin(),
-            Self::Unet(_) | Self::Linknet(_) | Self::Ternausnet(_) => [0; 3],
+            Self::Unet(_) | Self::Linknet(_) | Self::Linknet34(_) | Self::Ternausnet(_) => [0; 3],
         }
     }
 
@@ -166,11 +182,24 @@ impl SegmentConfig {
         match self {
             Self::UnetValid(config) => config.input_for(output),
             Self::Unet3d(config) => config.input_for(output),
-            Self::Unet(_) | Self::Linknet(_) | Self::Ternausnet(_) => {
+            Self::Unet(_) | Self::Linknet(_) | Self::Linknet34(_) | Self::Ternausnet(_) => {
                 let multiple = self.multiple();
                 std::array::from_fn(|axis| output[axis].max(1).next_multiple_of(multiple[axis]))
             }
         }
+    }
+
+    /// Patches that a step of training needs: two where the deepest batch normalisation sees one value of each channel in
+    /// a patch of that size (i, j, k), which by itself has no variance.
+    pub fn smallest_batch(&self, patch: [usize; 3]) -> usize {
+        let multiple = self.multiple();
+        let positions: usize = match self {
+            Self::Linknet(_) | Self::Linknet34(_) => (0..3).map(|axis| patch[axis] / multiple[axis]).product(),
+            Self::Unet3d(config) if config.padded => (0..3).map(|axis| patch[axis] / multiple[axis]).product(),
+            // without padding the deepest map has more, and the others do not normalise over the batch
+            Self::Unet3d(_) | Self::Unet(_) | Self::UnetValid(_) | Self::Ternausnet(_) => 2,
+        };
+        if positions > 1 { 1 } else { 2 }
     }
 
     /// # Errors
@@ -189,6 +218,7 @@ impl SegmentConfig {
             Self::UnetValid(config) => SegmentNet::UnetValid(config.init(device, rng)?),
             Self::Unet3d(config) => SegmentNet::Unet3d(config.init(device, rng)?),
             Self::Linknet(config) => SegmentNet::Linknet(config.init(device, rng)?),
+            Self::Linknet34(config) => SegmentNet::Linknet34(config.init(device, rng)?),
             Self::Ternausnet(config) => SegmentNet::Ternausnet(config.init(device, rng)?),
         })
     }
@@ -207,6 +237,8 @@ pub enum SegmentNet {
     Unet3d(Unet3d),
     /// `LinkNet`.
     Linknet(LinkNet),
+    /// `LinkNet`-34.
+    Linknet34(LinkNet34),
     /// `TernausNet`.
     Ternausnet(TernausNet),
 }
@@ -219,6 +251,7 @@ impl SegmentNet {
             Self::UnetValid(net) => SegmentConfig::UnetValid(net.config().clone()),
             Self::Unet3d(net) => SegmentConfig::Unet3d(net.config().clone()),
             Self::Linknet(net) => SegmentConfig::Linknet(net.config().clone()),
+            Self::Linknet34(net) => SegmentConfig::Linknet34(net.config().clone()),
             Self::Ternausnet(net) => SegmentConfig::Ternausnet(net.config().clone()),
         }
     }
@@ -231,6 +264,7 @@ impl Segmenter for SegmentNet {
             Self::UnetValid(net) => per_slice(x, |x| vec![net.forward(x, rng)]),
             Self::Unet3d(net) => vec![net.forward(x)],
             Self::Linknet(net) => per_slice(x, |x| vec![net.forward(x)]),
+            Self::Linknet34(net) => per_slice(x, |x| vec![net.forward(x)]),
             Self::Ternausnet(net) => per_slice(x, |x| vec![net.forward(x)]),
         }
     }

@@ -1,9 +1,11 @@
-//! `TernausNet`-11: a U-Net whose encoder is a network that can name a thousand things.
+//! `TernausNet`-11 and -16: U-Nets whose encoder is a network that can name a thousand things.
 //!
 //! Iglovikov and Shvets 2018, *`TernausNet`: U-Net with VGG11 Encoder Pre-Trained on `ImageNet` for Image
 //! Segmentation*, arXiv:1801.05746, figure 1; layers as in the authors' code (repository ternaus/TernausNet, `UNet11`).
-//! With [`TernausNetConfig::vgg11`] the encoder takes torchvision's weights of `vgg11`. Shvets et al. 2018 use it for
-//! the instruments of a robot, with the loss [`jaccard_loss`](super::jaccard_loss).
+//! With [`TernausNetConfig::vgg`] the encoder takes torchvision's weights of `vgg11`. Shvets et al. 2018, *Automatic
+//! Instrument Segmentation in Robot-Assisted Surgery Using Deep Learning*, ICMLA, use it for the instruments of a robot,
+//! with the loss [`jaccard_loss`](super::jaccard_loss), and find the one with VGG16 better: layers as in their code
+//! (repository ternaus/robot-surgery-segmentation, `UNet16`).
 
 use burn::module::Module;
 use burn::tensor::activation::relu;
@@ -26,18 +28,48 @@ pub struct TernausNetConfig {
     pub channels: usize,
     /// Classes, the background included. The published network has one output, for a logistic function.
     pub classes: usize,
+    /// Layers with weights of the encoder's network: 11 or 16.
+    pub depth: usize,
     /// Features by which the decoder counts; the encoder begins with twice as many, 64.
     pub filters: usize,
 }
 
 impl Default for TernausNetConfig {
     fn default() -> Self {
-        Self { channels: 3, classes: 2, filters: 32 }
+        Self { channels: 3, classes: 2, depth: 11, filters: 32 }
     }
 }
 
-/// Convolutions of VGG11 in front of each pooling.
-const STAGES: [usize; 5] = [1, 1, 2, 2, 2];
+/// What the two depths differ in.
+struct Layers {
+    /// Convolutions of the encoder in front of each pooling.
+    stages: [usize; 5],
+    /// Features in, between and out of each decoder, by the number of filters, coarsest first.
+    decoder: [[usize; 3]; 5],
+    /// Pixels along the kernel of a transposed convolution.
+    kernel: usize,
+}
+
+impl Layers {
+    fn of(depth: usize) -> Result<Self, ConfigError> {
+        match depth {
+            11 => Ok(Self {
+                stages: [1, 1, 2, 2, 2],
+                decoder: [[16, 16, 8], [24, 16, 8], [24, 16, 4], [12, 8, 2], [6, 4, 1]],
+                kernel: 3,
+            }),
+            16 => Ok(Self {
+                stages: [2, 2, 3, 3, 3],
+                decoder: [[16, 16, 8], [24, 16, 8], [24, 16, 8], [16, 8, 2], [6, 4, 1]],
+                kernel: 4,
+            }),
+            _ => {
+                let (value, allowed) = (depth.to_string(), "11 or 16".to_owned());
+                Err(ConfigError::OutOfRange { field: "depth", value, allowed })
+            }
+        }
+    }
+}
 
 impl TernausNetConfig {
     /// # Errors
@@ -45,11 +77,12 @@ impl TernausNetConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         in_range("channels", self.channels, 1..=4096)?;
         in_range("classes", self.classes, 1..=256)?;
-        in_range("filters", self.filters, 1..=1024)
+        in_range("filters", self.filters, 1..=1024)?;
+        Layers::of(self.depth).map(drop)
     }
 
-    /// How torchvision's names of `vgg11` become those of the encoder; its `classifier` is left over.
-    pub fn vgg11() -> PyTorchImport {
+    /// How torchvision's names of `vgg11` or `vgg16` become those of the encoder; its `classifier` is left over.
+    pub fn vgg() -> PyTorchImport {
         PyTorchImport { renames: vec![(r"^features\.".to_owned(), "encoder.".to_owned())], ..PyTorchImport::default() }
     }
 
@@ -60,23 +93,23 @@ impl TernausNetConfig {
     pub fn init(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<TernausNet, ConfigError> {
         self.validate()?;
         let filters = self.filters;
-        let mut encoder = Vec::with_capacity(8);
+        let layers = Layers::of(self.depth)?;
+        let mut encoder = Vec::with_capacity(13);
         let mut inputs = self.channels;
-        for (stage, &convolutions) in STAGES.iter().enumerate() {
+        for (stage, &convolutions) in layers.stages.iter().enumerate() {
             let features = filters * [2, 4, 8, 16, 16][stage];
             for _ in 0..convolutions {
                 encoder.push(ConvConfig::new(inputs, features, 3).same().init(device, rng)?);
                 inputs = features;
             }
         }
-        // features in, between and out, by the number of filters
         let mut decoder = Vec::with_capacity(5);
-        for [inputs, middle, outputs] in [[16, 16, 8], [24, 16, 8], [24, 16, 4], [12, 8, 2], [6, 4, 1]] {
-            decoder.push(Decoder::init([inputs, middle, outputs].map(|features| features * filters), device, rng)?);
+        for features in layers.decoder {
+            decoder.push(Decoder::init(features.map(|features| features * filters), layers.kernel, device, rng)?);
         }
         let last = Unit::init(&ConvConfig::new(3 * filters, filters, 3).same(), None, device, rng)?;
         let head = ConvConfig::new(filters, self.classes, 1).init(device, rng)?;
-        Ok(TernausNet { encoder, decoder, last, head, config: self.clone() })
+        Ok(TernausNet { encoder, decoder, last, head, stages: layers.stages, config: self.clone() })
     }
 }
 
@@ -88,10 +121,15 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn init([inputs, middle, outputs]: [usize; 3], device: &Device, rng: &mut ChaCha8Rng) -> Result<Self, ConfigError> {
+    fn init(
+        [inputs, middle, outputs]: [usize; 3],
+        kernel: usize,
+        device: &Device,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             conv: Unit::init(&ConvConfig::new(inputs, middle, 3).same(), None, device, rng)?,
-            up: UpConv::new([middle, outputs], [3, 3], [2, 2], Init::PyTorchDefault, device, rng),
+            up: UpConv::new([middle, outputs], [kernel; 2], [2, 2], Init::PyTorchDefault, device, rng),
         })
     }
 
@@ -108,6 +146,8 @@ pub struct TernausNet {
     decoder: Vec<Decoder>,
     last: Unit<4, 2>,
     head: Conv2d,
+    #[module(skip)]
+    stages: [usize; 5],
     #[module(skip)]
     config: TernausNetConfig,
 }
@@ -130,8 +170,8 @@ impl TernausNet {
         let fits = height.is_multiple_of(32) && width.is_multiple_of(32);
         assert!(fits, "{height} rows of {width} pixels for a TernausNet; use multiples of 32");
         let mut convolutions = self.encoder.iter();
-        let mut skips = Vec::with_capacity(STAGES.len());
-        for count in STAGES {
+        let mut skips = Vec::with_capacity(self.stages.len());
+        for count in self.stages {
             for conv in convolutions.by_ref().take(count) {
                 x = relu(conv.forward(x)); // [batch, features, j / 2^stage, i / 2^stage]
             }
@@ -166,6 +206,11 @@ mod tests {
         // sum(p.numel()) of UNet11, which has one output
         let config = TernausNetConfig { classes: 1, ..TernausNetConfig::default() };
         assert_eq!(config.init(&Device::flex(), &mut rng(1, &[])).unwrap().num_params(), 22_927_393);
+        // and of UNet16
+        let config = TernausNetConfig { depth: 16, ..config };
+        assert_eq!(config.init(&Device::flex(), &mut rng(1, &[])).unwrap().num_params(), 32_202_337);
+        let error = TernausNetConfig { depth: 13, ..config }.validate().unwrap_err().to_string();
+        assert!(error.contains("11 or 16"), "{error}");
     }
 
     #[test]
@@ -173,13 +218,15 @@ mod tests {
         let net = filled(small().init(&Device::flex(), &mut rng(1, &[])).unwrap());
         // 1e-5: single precision against double
         assert_golden(net.forward(input("ternausnet", [2, 3, 64, 32])), "ternausnet", 1e-5);
+        let net = filled(TernausNetConfig { depth: 16, ..small() }.init(&Device::flex(), &mut rng(1, &[])).unwrap());
+        assert_golden(net.forward(input("ternausnet16", [2, 3, 64, 32])), "ternausnet16", 1e-5);
     }
 
     #[test]
     fn the_encoder_reads_weights_of_torchvision() {
         let net = small().init(&Device::flex(), &mut rng(1, &[])).unwrap();
         let file = include_bytes!("../../tests/golden/vgg11.pt");
-        let (net, report) = partly_imported(net, "vgg11.pt", file, &TernausNetConfig::vgg11());
+        let (net, report) = partly_imported(net, "vgg11.pt", file, &TernausNetConfig::vgg());
         assert_eq!(report.applied.len(), 16, "weights and biases of 8 convolutions");
         assert_eq!(report.unused, ["classifier.0.bias", "classifier.0.weight"]);
         assert!(report.missing.iter().all(|name| !name.starts_with("encoder")));
@@ -196,10 +243,12 @@ mod tests {
 
     #[test]
     fn it_learns_a_picture_by_heart() {
-        let config = TernausNetConfig { channels: 1, filters: 4, ..small() };
-        let left = segments_by_heart(&SegmentConfig::Ternausnet(config), 120, 3e-3);
-        // the shares of the classes alone leave 0.43
-        assert!(left < 0.2, "{left}");
+        for (depth, steps) in [(11, 120), (16, 160)] {
+            let config = TernausNetConfig { channels: 1, depth, filters: 4, ..small() };
+            let left = segments_by_heart(&SegmentConfig::Ternausnet(config), steps, 3e-3);
+            // the shares of the classes alone leave 0.43
+            assert!(left < 0.2, "{depth}: {left}");
+        }
     }
 
     #[test]

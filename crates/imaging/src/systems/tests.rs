@@ -23,6 +23,7 @@ fn segmenters() -> Vec<SegmentConfig> {
         }
         SegmentConfig::Unet3d(config) => SegmentConfig::Unet3d(unet3d::Unet3dConfig { base: 2, levels: 3, ..config }),
         SegmentConfig::Linknet(config) => SegmentConfig::Linknet(linknet::LinkNetConfig { base: 4, ..config }),
+        SegmentConfig::Linknet34(config) => SegmentConfig::Linknet34(linknet34::LinkNet34Config { base: 4, ..config }),
         SegmentConfig::Ternausnet(config) => {
             SegmentConfig::Ternausnet(ternausnet::TernausNetConfig { filters: 2, ..config })
         }

@@ -283,11 +283,52 @@ class LinkNet(nn.Module):
         return self.up2(self.conv2(F.relu(self.norm1(self.up1(d1)))))
 
 
+class EvenDecoder(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        few = inputs // 4
+        self.conv1 = Unit(nn.Conv2d(inputs, few, 1), nn.BatchNorm2d(few))
+        self.up = nn.ConvTranspose2d(few, few, 4, 2, 1)
+        self.norm = nn.BatchNorm2d(few)
+        self.conv2 = Unit(nn.Conv2d(few, outputs, 1), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        return self.conv2(F.relu(self.norm(self.up(self.conv1(x)))))
+
+
+class LinkNet34(nn.Module):
+    """LinkNet34 of ternaus/robot-surgery-segmentation."""
+
+    def __init__(self, channels, classes, width):
+        super().__init__()
+        encoder = resnet([3, 4, 6, 3], width, 1, channels)
+        for name in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"):
+            setattr(self, name, getattr(encoder, name))
+        self.decoder4 = EvenDecoder(8 * width, 4 * width)
+        self.decoder3 = EvenDecoder(4 * width, 2 * width)
+        self.decoder2 = EvenDecoder(2 * width, width)
+        self.decoder1 = EvenDecoder(width, width)
+        half = width // 2
+        self.head1 = nn.ConvTranspose2d(width, half, 3, 2)
+        self.head2 = nn.Conv2d(half, half, 3)
+        self.head3 = nn.Conv2d(half, classes, 2, padding=1)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        e1 = self.layer1(x)
+        e2 = self.layer2(e1)
+        e3 = self.layer3(e2)
+        d4 = self.decoder4(self.layer4(e3)) + e3
+        d3 = self.decoder3(d4) + e2
+        d1 = self.decoder1(self.decoder2(d3) + e1)
+        return self.head3(F.relu(self.head2(F.relu(self.head1(d1)))))
+
+
 class TernausDecoder(nn.Module):
-    def __init__(self, inputs, middle, outputs):
+    def __init__(self, inputs, middle, outputs, kernel=3):
         super().__init__()
         self.conv = Unit(nn.Conv2d(inputs, middle, 3, padding=1))
-        self.up = nn.ConvTranspose2d(middle, outputs, 3, 2, 1, 1)
+        self.up = nn.ConvTranspose2d(middle, outputs, kernel, 2, 1, 4 - kernel)
 
     def forward(self, x):
         return F.relu(self.up(self.conv(x)))
@@ -318,9 +359,35 @@ class TernausNet(nn.Module):
         return self.head(self.last(torch.cat([x, conv1], 1)))
 
 
+class TernausNet16(nn.Module):
+    """UNet16 of ternaus/robot-surgery-segmentation."""
+
+    def __init__(self, channels, classes, n):
+        super().__init__()
+        widths = [channels] + [n * factor for factor in (2, 2, 4, 4, 8, 8, 8, 16, 16, 16, 16, 16, 16)]
+        self.encoder = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+        sizes = [(16, 16, 8), (24, 16, 8), (24, 16, 8), (16, 8, 2), (6, 4, 1)]
+        self.decoder = nn.ModuleList(TernausDecoder(a * n, b * n, c * n, 4) for a, b, c in sizes)
+        self.last = Unit(nn.Conv2d(3 * n, n, 3, padding=1))
+        self.head = nn.Conv2d(n, classes, 1)
+
+    def forward(self, x):
+        skips, first = [], 0
+        for count in (2, 2, 3, 3, 3):
+            for conv in self.encoder[first : first + count]:
+                x = F.relu(conv(x))
+            skips.append(x)
+            x, first = F.max_pool2d(x, 2), first + count
+        for block in self.decoder:
+            x = torch.cat([block(x), skips.pop()], 1)
+        return self.head(self.last(x))
+
+
 def encoders():
     keep("linknet", fill(LinkNet(3, 3, 4))(given("linknet", 2, 3, 64, 32)))
     keep("ternausnet", fill(TernausNet(3, 3, 2))(given("ternausnet", 2, 3, 64, 32)))
+    keep("linknet34", fill(LinkNet34(3, 3, 4))(given("linknet34", 2, 3, 64, 32)))
+    keep("ternausnet16", fill(TernausNet16(3, 3, 2))(given("ternausnet16", 2, 3, 64, 32)))
     torch.manual_seed(11)
     vgg = torchvision.models.vgg.make_layers([4, "M", 8, "M", 16, 16, "M", 32, 32, "M", 32, 32, "M"])
     weights = {f"features.{name}": value for name, value in vgg.state_dict().items()}
@@ -517,6 +584,8 @@ def main():
         "nnU-Net, volumes": unet(3, 1, 2, [32, 64, 128, 256, 320, 320], [[2] * 3] * 5, [[3] * 3] * 6, True, 4),
         "LinkNet": LinkNet(3, 19, 64),
         "TernausNet": TernausNet(3, 1, 32),
+        "LinkNet-34": LinkNet34(3, 1, 64),
+        "TernausNet-16": TernausNet16(3, 1, 32),
         "ResNet-18": torchvision.models.resnet18(),
         "ResNet-34": torchvision.models.resnet34(),
         "DenseNet-121": torchvision.models.densenet121(),

@@ -8,7 +8,7 @@ use genomics::evaluate::{Judged, Scores, names};
 use genomics::io::parquet::PredictionWriter;
 use genomics::model::shown;
 use genomics::predict::{OK, Prediction};
-use genomics::study::Study;
+use genomics::study::{Drawn, Study};
 use nn_core::metrics::{self, Interval};
 use std::collections::BTreeMap;
 use workbench::record::{RunMetrics, Summary};
@@ -38,15 +38,17 @@ pub(crate) struct Tested {
     pub(crate) together: Judged,
     /// The same logits, `[rows, outputs]`.
     pub(crate) logits: Vec<f64>,
-    /// Intervals of the first model's scores.
+    /// Intervals of the first model's scores; none where its test part cannot be resampled.
     pub(crate) intervals: BTreeMap<&'static str, Interval>,
+    /// What was drawn for them.
+    pub(crate) drawn: Drawn,
 }
 
 /// Predicts and scores the test part of each model.
 pub(super) fn test(study: &Study<'_>, models: &[Model]) -> anyhow::Result<Tested> {
     let mut scores = Vec::new();
     let mut sums: BTreeMap<usize, (Vec<f64>, usize)> = BTreeMap::new();
-    let mut found = BTreeMap::new();
+    let (mut drawn, mut found) = (Drawn::Groups, BTreeMap::new());
     for (i, model) in models.iter().enumerate() {
         let rows = &study.plan().split(i).test;
         let logits = study.predict(&model.sequence, rows)?;
@@ -59,19 +61,23 @@ pub(super) fn test(study: &Study<'_>, models: &[Model]) -> anyhow::Result<Tested
         let judged = study.judge(rows, logits)?;
         scores.push(judged.scores()?);
         if i == 0 {
-            found = intervals(study, rows, &judged)?;
+            (drawn, found) = intervals(study, rows, &judged)?;
         }
     }
     let rows: Vec<usize> = sums.keys().copied().collect();
     let mean = |(sum, count): &(Vec<f64>, usize)| sum.iter().map(|value| value / *count as f64).collect::<Vec<_>>();
     let logits: Vec<f64> = sums.values().flat_map(mean).collect();
     let together = study.judge(&rows, logits.clone())?;
-    Ok(Tested { scores, rows, together, logits, intervals: found })
+    Ok(Tested { scores, rows, together, logits, intervals: found, drawn })
 }
 
-/// Intervals of the shown scores of one model, by resampling the groups of its test part.
-fn intervals(study: &Study<'_>, rows: &[usize], judged: &Judged) -> anyhow::Result<BTreeMap<&'static str, Interval>> {
-    let groups = study.bootstrap_groups(rows);
+/// Intervals of the shown scores of one model, by resampling the groups of its test part, with what these are.
+fn intervals(
+    study: &Study<'_>,
+    rows: &[usize],
+    judged: &Judged,
+) -> anyhow::Result<(Drawn, BTreeMap<&'static str, Interval>)> {
+    let (drawn, groups) = study.bootstrap_groups(rows);
     let mut found = BTreeMap::new();
     for &name in shown_scores(&study.set().labels) {
         let statistic = |rows: &[usize]| judged.select(rows).score(name);
@@ -81,7 +87,7 @@ fn intervals(study: &Study<'_>, rows: &[usize], judged: &Judged) -> anyhow::Resu
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(found)
+    Ok((drawn, found))
 }
 
 /// Mean and spread of each score over the models, with the interval of the first.

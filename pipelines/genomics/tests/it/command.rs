@@ -107,6 +107,22 @@ impl Started {
         self.0.take().expect("the process was not waited for yet").wait_with_output().unwrap().into()
     }
 
+    /// Waits for the end; with the largest resident memory that was seen until then, in bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn finish_with_peak(mut self) -> (Finished, u64) {
+        let status = format!("/proc/{}/status", self.id());
+        let mut peak = 0;
+        while self.0.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none()) {
+            // The kernel's high-water mark; its kB are 1024 bytes.
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            let mark = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
+            let kibibytes = mark.and_then(|mark| mark.trim().parse::<u64>().ok());
+            peak = peak.max(kibibytes.unwrap_or(0) * 1024);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        (self.finish(), peak)
+    }
+
     /// Ends the process at once.
     pub(crate) fn kill(mut self) {
         self.end();

@@ -80,6 +80,9 @@ pub(crate) fn quick(command: &[&str]) -> Vec<String> {
         "network.hidden=16",
         "batch_size=16",
         "learning_rate=0.005",
+        "schedule=constant",
+        "optimizer=adam",
+        "weight_decay=0.0",
         "patience=1000",
     ];
     let mut words: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();

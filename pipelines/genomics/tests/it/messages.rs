@@ -17,6 +17,12 @@ fn usage_and_configuration_end_with_2() {
         (vec!["train", "--data", "a.fa", "--set", "epochs"], "key=value"),
         (vec!["train", "--data", "a.fa", "--set", "epochs=0"], "epochs"),
         (vec!["train", "--data", "a.fa", "--set", "test_fraction=1.5"], "test_fraction"),
+        (vec!["train", "--data", "a.fa", "--set", "learning_rate=-1"], "learning_rate"),
+        (vec!["train", "--data", "a.fa", "--set", "learning_rate=0,001"], "0,001"),
+        (vec!["train", "--data", "a.fa", "--set", "seed=99999999999999999999"], "expected"),
+        (vec!["train", "--data", "a.fa", "--seed=-1"], "--seed"),
+        (vec!["train", "--data", "a.fa", "--set", "schedule=cosin"], "constant"),
+        (vec!["train", "--data", "a.fa", "--set", "epoch=5"], "did you mean \"epochs\"?"),
         (vec!["train", "--data", "a.fa", "--system", "deepbnd"], "use one of: deepbind"),
         (vec!["train", "--data", "a.fa", "--set", "network.filter=3"], "filters"),
         (vec!["train", "--data", "a.fa", "--folds", "2", "--models", "5"], "only 2 folds"),
@@ -165,7 +171,8 @@ fn a_device_that_was_not_compiled_in_names_its_feature() {
 #[test]
 fn systems_are_listed_with_their_size() {
     let stdout = galen_genomics(&["systems"]).ends_with(0).stdout.to_lowercase();
-    for text in ["deepbind", "basset", "deepmotif-rnn", "cnnprom", "kelley", "parameters", "cpu"] {
+    for text in ["deepbind", "basset", "deepmotif-rnn", "cnnprom", "kelley", "beluga", "149536251", "parameters", "cpu"]
+    {
         assert!(stdout.contains(text), "{text} is missing in:\n{stdout}");
     }
 }

@@ -164,3 +164,27 @@ fn an_interrupted_run_leaves_no_file() {
     run.finish().ends_with(130).says("tiles were scored, but out.csv was not written");
     assert!(!names().iter().any(|name| name.contains("out.csv")), "{:?}", names());
 }
+
+/// Scoring a whole chromosome takes the memory of a batch and two bits a base: neither its letters are held nor its
+/// channels, nor what was scored.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_chromosome_takes_the_memory_of_its_bits() {
+    const BASES: usize = 100_000_000;
+    let line = Draw::new(8).bases(10_000) + "\n";
+    let folder = folder_with(&[
+        ("short.fa", &format!(">chr1\n{}", line.repeat(BASES / 1_000_000))),
+        ("long.fa", &format!(">chr1\n{}", line.repeat(BASES / 10_000))),
+    ]);
+    let model = demo_run().to_string_lossy().into_owned();
+    let peak = |genome: &str, step: &str| {
+        let arguments = ["predict", "--model", &model, "--genome", genome, "--tile", step, "--out", "out.bedgraph"];
+        let (told, peak) = start(folder.path(), &arguments).finish_with_peak();
+        told.ends_with(0).says("tiles: 2000, of which 0");
+        peak
+    };
+    let (short, long) = (peak("short.fa", "500"), peak("long.fa", "50000"));
+    // 40 MB are what an allocator may keep; the letters alone would take 100 MB, one-hot channels 1600 MB.
+    let most = short + BASES as u64 / 4 + 40_000_000;
+    assert!(short > 0 && long < most, "{long} bytes for 100 million bases, {short} for one million");
+}

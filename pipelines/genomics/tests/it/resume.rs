@@ -54,6 +54,34 @@ fn a_stopped_run_ends_in_the_same_bytes() {
     }
 }
 
+/// As if the machine had lost its power: nothing is written at the end, and the next process goes on at a checkpoint.
+#[test]
+fn a_killed_run_ends_in_the_same_bytes() {
+    let folder = folder_with(&[("a.csv", &table(120, 1))]);
+    let path = folder.path();
+    galen_genomics_in(path, &train("whole", "12", "1")).ends_with(0);
+    started(path, "12", "1").kill();
+    galen_genomics_in(path, &["train", "--run-dir", "stopped", "--resume"]).ends_with(0);
+    let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join("model/seed-0.safetensors")));
+    assert!(whole.unwrap() == stopped.unwrap(), "the models differ");
+    let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
+    assert_eq!(whole["metrics"], stopped["metrics"]);
+    let names = fs::read_dir(path.join("stopped")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".tmp")).collect();
+    assert!(left.is_empty(), "half-written files are left: {left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_presses_ctrl_c_twice_need_not_wait() {
+    let folder = folder_with(&[("a.csv", &table(60, 1))]);
+    let run = started(folder.path(), "100000", "1");
+    run.interrupt();
+    run.interrupt();
+    run.finish().ends_with(130);
+    assert!(has_checkpoint(&folder.path().join("stopped")));
+}
+
 #[test]
 fn a_second_process_is_told_the_first() {
     let folder = folder_with(&[("a.csv", &table(60, 1))]);
@@ -96,6 +124,18 @@ fn a_finished_run_goes_on_with_more_of_the_same_only() {
     galen_genomics_in(path, &again).ends_with(1).says("started on other data").says("a.csv was ");
     // What was there is still there.
     assert_eq!(metrics(path, "run"), found);
+}
+
+/// A rate that falls over the epochs there are cannot go on falling when there are more.
+#[test]
+fn a_run_whose_rate_depends_on_the_epochs_is_not_made_longer() {
+    let folder = folder_with(&[("a.csv", &table(60, 1))]);
+    let path = folder.path();
+    let words = [train("run", "2", "1"), ["--set", "schedule=cosine"].map(str::to_owned).to_vec()].concat();
+    galen_genomics_in(path, &words).ends_with(0);
+    galen_genomics_in(path, &["train", "--run-dir", "run", "--resume"]).ends_with(0).says("trained before");
+    let longer = ["train", "--run-dir", "run", "--resume", "--epochs", "3"];
+    galen_genomics_in(path, &longer).ends_with(1).says("epochs was 2, is 3");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What there is to predict: series of a DICOM folder, volumes of files, files of a folder.
 
+use crate::cli::counted;
 use imaging::io::dicom::DicomError;
 use imaging::io::dicom::series::{SeriesOptions, survey};
 use imaging::io::{IoError, Kind, Notice, ReadOptions, kind, read_volume, read_volumes};
@@ -8,6 +9,9 @@ use std::path::{Path, PathBuf};
 use workbench::args::Common;
 use workbench::exit::Usage;
 use workbench::observe::say;
+
+/// Files that were passed over and are named.
+const NAMED: usize = 6;
 
 /// A case to be predicted.
 pub(crate) struct Target {
@@ -23,9 +27,8 @@ pub(crate) fn targets(
     common: &Common,
     inputs: &[PathBuf],
     channels: usize,
-    options: &SeriesOptions,
+    reading: &ReadOptions,
 ) -> anyhow::Result<Vec<Target>> {
-    let reading = ReadOptions { allow_resample: options.allow_resample, ..ReadOptions::default() };
     if channels > 1 {
         if inputs.len() != channels {
             let found = inputs.len();
@@ -35,7 +38,7 @@ pub(crate) fn targets(
         }
         let mut volumes = Vec::with_capacity(channels);
         for path in inputs {
-            let (volume, notices) = read_volume(path, &reading)?;
+            let (volume, notices) = read_volume(path, reading)?;
             tell(common, path, &notices);
             volumes.push(volume);
         }
@@ -43,9 +46,9 @@ pub(crate) fn targets(
     }
     let mut found = Vec::new();
     for path in inputs {
-        let files = if path.is_dir() { of_folder(common, path, options, &mut found)? } else { vec![path.clone()] };
+        let files = if path.is_dir() { of_folder(common, path, reading, &mut found)? } else { vec![path.clone()] };
         for file in files {
-            match read_volumes(&file, &reading) {
+            match read_volumes(&file, reading) {
                 Ok((volumes, notices)) => {
                     tell(common, &file, &notices);
                     push(&mut found, &stem(&file), volumes);
@@ -63,13 +66,18 @@ pub(crate) fn targets(
 fn of_folder(
     common: &Common,
     path: &Path,
-    options: &SeriesOptions,
+    reading: &ReadOptions,
     found: &mut Vec<Target>,
 ) -> Result<Vec<PathBuf>, DicomError> {
+    let options = SeriesOptions {
+        allow_resample: reading.allow_resample,
+        split: reading.split_series,
+        max_bytes: reading.max_bytes,
+    };
     let survey = survey(path)?;
     for series in survey.series {
         let name = series.name();
-        match series.read(options) {
+        match series.read(&options) {
             Ok((volumes, notices)) => {
                 tell(common, Path::new(&name), &notices);
                 push(found, &name, volumes);
@@ -81,7 +89,18 @@ fn of_folder(
         found.push(Target { name: stem(&file), channels: Err(IoError::Dicom(error)) });
     }
     let readable = |file: &PathBuf| matches!(kind(file), Ok(Some(Kind::Nifti | Kind::Picture)));
-    Ok(survey.foreign.into_iter().filter(readable).collect())
+    let (files, passed): (Vec<PathBuf>, Vec<PathBuf>) = survey.foreign.into_iter().partition(readable);
+    let passed: Vec<&PathBuf> = survey.others.iter().chain(&passed).collect();
+    if !passed.is_empty() {
+        let name = |file: &&PathBuf| file.strip_prefix(path).unwrap_or(file).display().to_string();
+        let mut names: Vec<String> = passed.iter().take(NAMED).map(name).collect();
+        if passed.len() > NAMED {
+            names.push(format!("and {} more", passed.len() - NAMED));
+        }
+        let count = counted(passed.len(), "file");
+        say(common, &format!("{}: {count} passed over, no images: {}", path.display(), names.join(", ")));
+    }
+    Ok(files)
 }
 
 /// One target for each volume.

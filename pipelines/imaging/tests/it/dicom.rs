@@ -1,7 +1,12 @@
 //! Commands on DICOM files: inspect, convert and de-identify.
 
 use crate::command::{demo_run, galen_imaging_in};
+use crate::predict::passes_dciodvfy;
+use imaging::geometry::Geometry;
+use imaging::io::dicom::open;
+use imaging::io::dicom::series::{SeriesTags, write_series};
 use imaging::io::{ReadOptions, read_volume};
+use imaging::volume::Volume;
 use std::fs;
 use std::path::PathBuf;
 
@@ -55,6 +60,55 @@ fn a_missing_slice_is_told_and_not_invented() {
     galen_imaging_in(folder.path(), &allowed).ends_with(0);
     let (volume, _) = read_volume(&folder.path().join("a.nii.gz"), &ReadOptions::default()).unwrap();
     assert_eq!(volume.geometry.size[2], 32);
+}
+
+/// A scout among the slices: refused by default, a volume of its own where that is asked for.
+#[test]
+fn a_localiser_is_told_and_can_be_split_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (acquisition, size) in [(1, [12, 10, 5]), (2, [16, 16, 1])] {
+        let grid = Geometry::axial(size, [1.0, 1.0, 2.0]);
+        let volume = Volume::new((0..grid.len()).map(|at| at as f32).collect(), grid).unwrap();
+        let tags = SeriesTags { acquisition, ..SeriesTags::new("P1", "head", "split") };
+        write_series(&path.join("series"), &volume, &tags).unwrap();
+    }
+    let words = ["convert", "--input", "series", "--out", "found"];
+    galen_imaging_in(path, &words).ends_with(1).says("mixed sizes").says("002-00001.dcm");
+    galen_imaging_in(path, &[&words[..], &["--split-series"]].concat()).ends_with(0);
+    let mut sizes: Vec<[usize; 3]> = fs::read_dir(path.join("found"))
+        .unwrap()
+        .map(|entry| read_volume(&entry.unwrap().path(), &ReadOptions::default()).unwrap().0.geometry.size)
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [[12, 10, 5], [16, 16, 1]]);
+    let model = demo_run().to_string_lossy().into_owned();
+    let predict = ["predict", "--model", &model, "--input", "series", "--out", "labels"];
+    galen_imaging_in(path, &predict).ends_with(1).says("mixed sizes");
+    galen_imaging_in(path, &[&predict[..], &["--split-series"]].concat()).ends_with(0);
+    assert_eq!(fs::read_to_string(path.join("labels/volumes.csv")).unwrap().matches(",ok,").count(), 2);
+}
+
+/// Beside a DICOM series probabilities are parametric maps on its slices, and overlays can be left out.
+#[test]
+fn maps_lie_beside_the_segmentation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, input) = (demo_run().to_string_lossy().into_owned(), series().to_string_lossy().into_owned());
+    let words = ["predict", "--model", &model, "--input", &input, "--out", "found", "--probabilities", "--no-overlay"];
+    galen_imaging_in(folder.path(), &words).ends_with(0);
+    let found = folder.path().join("found");
+    assert!(!found.join("phantom_008.overlay.dcm").exists());
+    let (nifti, _) = read_volume(&found.join("phantom_008_organ.nii.gz"), &ReadOptions::default()).unwrap();
+    let map = found.join("phantom_008_organ.map.dcm");
+    let file = open(&map).unwrap();
+    let [columns, rows, slices] = nifti.geometry.size;
+    assert_eq!(file.header().frames, slices);
+    let frame = file.frame(slices / 2, &imaging::io::dicom::PixelOptions::default()).unwrap();
+    assert_eq!((frame.columns, frame.rows), (columns, rows));
+    let slice = &nifti.voxels[slices / 2 * rows * columns..][..rows * columns];
+    // Both are single precision of the same numbers.
+    assert!(frame.pixels.iter().zip(slice).all(|(a, b)| (a - b).abs() < 1e-6), "the two outputs say the same");
+    passes_dciodvfy(&map);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod command;
 mod data;
 mod demo;
 mod dicom;
+mod faults;
 mod messages;
 mod pictures;
 mod predict;

@@ -58,7 +58,7 @@ fn every_command_shows_its_settings() {
         ("evaluate", vec!["--model", "m", "--data", "x"], vec!["device = \"ndarray\""]),
         ("predict", [&model[..], &["--input", "f", "--out", "o"]].concat(), vec!["device = \"ndarray\""]),
         ("explain", [&model[..], &["--input", "f", "--out", "o"]].concat(), vec!["method = \"grad-cam\"", "shown = 8"]),
-        ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "cases = 16"]),
+        ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "cases = 24"]),
     ] {
         let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
         let shown = galen_imaging_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
@@ -175,7 +175,18 @@ fn a_device_that_was_not_compiled_in_names_its_feature() {
 #[test]
 fn systems_are_listed_with_their_size() {
     let stdout = galen_imaging(&["systems"]).ends_with(0).stdout.to_lowercase();
-    for text in ["unet-valid", "unet3d", "linknet", "ternausnet", "resnet18", "densenet121", "parameters", "cpu"] {
+    for text in [
+        "unet-valid",
+        "unet3d",
+        "linknet34",
+        "ternausnet16",
+        "resnet18",
+        "densenet121",
+        "sdfn",
+        "kneenet",
+        "parameters",
+        "cpu",
+    ] {
         assert!(stdout.contains(text), "{text} is missing in:\n{stdout}");
     }
 }

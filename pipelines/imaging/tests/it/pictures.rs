@@ -2,6 +2,9 @@
 
 use crate::command::galen_imaging_in;
 use crate::data::write_pictures;
+use imaging::io::dicom::series::{SeriesTags, write_series};
+use imaging::io::{ReadOptions, read_volume, write_volume};
+use imaging::volume::{Modality, Volume};
 use std::fs;
 use std::path::Path;
 
@@ -49,6 +52,7 @@ fn a_classifier_is_trained_evaluated_used_and_explained() {
     galen_imaging_in(path, &predict).ends_with(0);
     assert_eq!(fs::read_to_string(path.join("found/predictions.csv")).unwrap().lines().count(), 21);
 
+    dicom_is_read_and_the_rest_has_its_reason(path);
     for method in ["grad-cam", "occlusion"] {
         let explain = [
             "explain",
@@ -76,6 +80,51 @@ fn a_classifier_is_trained_evaluated_used_and_explained() {
     train(path, "frozen", &weights).ends_with(0);
     let body = |run: &str| fs::read(path.join(run).join("model/seed-0.safetensors")).unwrap();
     assert_ne!(body("run"), body("frozen"));
+}
+
+/// A picture as DICOM is the same picture; what is none has a row that says why.
+fn dicom_is_read_and_the_rest_has_its_reason(path: &Path) {
+    let mixed = path.join("mixed");
+    fs::create_dir(&mixed).unwrap();
+    fs::copy(path.join("pictures/left/left00.png"), mixed.join("a.png")).unwrap();
+    let (mut volume, _) = read_volume(&mixed.join("a.png"), &ReadOptions::default()).unwrap();
+    volume.modality = Modality::Ct;
+    let scaled = |factor: f32| {
+        let voxels = volume.voxels.iter().map(|value| value * factor).collect();
+        Volume { voxels, ..volume.clone() }
+    };
+    let files = write_series(&mixed.join("same"), &volume, &SeriesTags::default()).unwrap();
+    write_series(&mixed.join("twelve"), &scaled(100.0), &SeriesTags::default()).unwrap();
+    let bytes = fs::read(&files[0]).unwrap();
+    fs::write(mixed.join("cut.dcm"), &bytes[..bytes.len() - 500]).unwrap();
+    fs::write(mixed.join("notes.txt"), "no picture").unwrap();
+    let mut hole = volume.clone();
+    hole.voxels[3] = f32::NAN;
+    write_volume(&mixed.join("hole.nii.gz"), &hole).unwrap();
+    let predict = ["predict", "--model", "run", "--input", "mixed", "--out", "mixed-found"];
+    galen_imaging_in(path, &predict).ends_with(0).says("notes.txt: it is no picture");
+    let text = fs::read_to_string(path.join("mixed-found/predictions.csv")).unwrap();
+    assert!(text.starts_with("id,status,class,left,right\n"), "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
+    let row = |name: &str| {
+        let found = text.lines().find(|line| line.split(',').next().is_some_and(|id| id.contains(name)));
+        found.unwrap_or_else(|| panic!("{name} has no row in {text}")).split_once(',').unwrap().1.to_owned()
+    };
+    let share = |name: &str| -> f64 {
+        let found = row(name);
+        assert!(found.starts_with("ok,"), "{text}");
+        found.split(',').nth(2).unwrap().parse().unwrap()
+    };
+    // 1e-5: six decimals, in single precision at another place of the batch
+    assert!((share("same") - share("a.png")).abs() < 1e-5, "{text}");
+    assert!(row("twelve").starts_with("on another scale: its mean is "), "{text}");
+    assert!(!row("cut.dcm").starts_with("ok") && row("cut.dcm").ends_with(",,,"), "{text}");
+    assert!(row("notes.txt").starts_with("it is no picture"), "{text}");
+    assert!(row("hole.nii.gz").starts_with("it has a pixel that is NaN"), "{text}");
+    let explain = ["explain", "--model", "run", "--input", "mixed", "--out", "mixed-drawn", "--shown", "1"];
+    galen_imaging_in(path, &explain).ends_with(0).says("notes.txt");
+    let none = ["predict", "--model", "run", "--input", "mixed/notes.txt", "--out", "none"];
+    galen_imaging_in(path, &none).ends_with(1).says("none of 1 file could be classified");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use imaging::io::{ReadOptions, read_labels, read_volume};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path)
@@ -106,6 +107,16 @@ fn a_broken_file_has_a_row_that_says_so() {
     galen_imaging_in(path, &one).ends_with(1).says("none of 1 case could be segmented");
 }
 
+/// Whether dciodvfy (of dicom3tools) finds no error in a file; where there is no dciodvfy, it is passed over.
+pub(crate) fn passes_dciodvfy(path: &Path) {
+    let Ok(output) = Command::new("dciodvfy").arg(path).output() else {
+        eprintln!("ignored: needs dciodvfy");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains("Error"), "{}: {text}", path.display());
+}
+
 /// Real MR studies from DICOM to DICOM SEG, with a model of other things: every series has its row.
 #[test]
 fn real_series_become_dicom_segmentations() {
@@ -120,4 +131,9 @@ fn real_series_become_dicom_segmentations() {
     let files = fs::read_dir(folder.path().join("found")).unwrap().flatten();
     let written = files.filter(|file| file.file_name().to_string_lossy().ends_with(".seg.dcm")).count();
     assert!(good >= 3 && written == good, "{good} series, {written} files: {rows:?}");
+    for entry in fs::read_dir(folder.path().join("found")).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "dcm") {
+            passes_dciodvfy(&entry.path());
+        }
+    }
 }

@@ -104,6 +104,14 @@ fn a_finished_run_goes_on_with_more_of_the_same_only() {
 /// Fault 14: a checkpoint that is cut short or altered is passed over, and the one before it is used.
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
+    passed_over(|bytes| bytes.truncate(bytes.len() / 2));
+    passed_over(|bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 4;
+    });
+}
+
+fn passed_over(damage: fn(&mut Vec<u8>)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_set(path, 6, 1);
@@ -119,8 +127,9 @@ fn a_damaged_checkpoint_is_passed_over() {
     run.wait_for(|| manifests().len() >= 2);
     run.kill();
     let newest = manifests().pop().unwrap();
-    let bytes = fs::read(&newest).unwrap();
-    fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    let mut bytes = fs::read(&newest).unwrap();
+    damage(&mut bytes);
+    fs::write(&newest, bytes).unwrap();
     let mut resumed = start(path, &["train", "--run-dir", "stopped", "--resume"]);
     resumed.wait_for(|| manifests().last().is_some_and(|now| *now != newest) || manifests().len() > 2);
     resumed.kill();

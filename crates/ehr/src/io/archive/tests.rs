@@ -1,3 +1,5 @@
+//! Archives, whole and damaged.
+
 use std::fs;
 use std::path::PathBuf;
 

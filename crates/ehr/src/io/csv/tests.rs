@@ -1,3 +1,5 @@
+//! CSV files as they come: what is wrong is named by line.
+
 use std::io::{Cursor, Write as _};
 
 use flate2::Compression;

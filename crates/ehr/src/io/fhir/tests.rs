@@ -1,3 +1,5 @@
+//! FHIR resources, bundles and lines.
+
 use std::fs;
 use std::io::Write as _;
 

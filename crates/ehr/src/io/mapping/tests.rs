@@ -1,3 +1,5 @@
+//! Tables that a mapping file describes.
+
 use super::*;
 use crate::events::{Event, Events};
 use crate::io::etl::{self, EtlReport};
@@ -143,4 +145,107 @@ fn damaged_tables_and_mappings_never_panic() {
             assert_eq!(counts.read, counts.kept + counts.dropped_rows());
         }
     }
+}
+
+const JOINED: &str = r#"
+name = "ward"
+
+[[table]]
+file = "charts.csv"
+subject = "person"
+
+[[table.join]]
+file = "stays.csv"
+on = "icu"
+key = "stay"
+columns = ["person", "ward"]
+
+[[table.event]]
+code = "CHART//{item}//{ward?}"
+time = "charted"
+value = "value"
+"#;
+
+const CHARTS: &str = "icu,item,charted,value\n\
+    10,HR,2130-04-01 09:00,80\n\
+    11.0,HR,2130-05-01 09:00,90\n\
+    99,HR,2130-05-01 09:00,91\n\
+    ,HR,2130-05-01 09:00,92\n\
+    10,SBP,2130-04-01 10:00,120\n";
+
+const STAYS: &str = "Stay,Person,ward\n10,P-1,MICU\n11,7,\n10,P-2,SICU\n,P-3,MICU\n12\n";
+
+fn joined(mapping: &str, stays: &str) -> Result<(Events, EtlReport), IoError> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("charts.csv", CHARTS), ("stays.csv", stays)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mapping = Mapping::from_toml(mapping).map_err(|problem| IoError::format(Path::new("m.toml"), problem))?;
+    etl::read(of(folder.path(), &mapping)?.as_mut())
+}
+
+#[test]
+fn rows_get_columns_of_other_tables() {
+    let (events, report) = joined(JOINED, STAYS).unwrap();
+    assert_eq!(
+        told(&events, subject_number("P-1")),
+        ["2130-04-01 09:00:00 CHART//HR//MICU 80", "2130-04-01 10:00:00 CHART//SBP//MICU 120"]
+    );
+    assert_eq!(told(&events, 7), ["2130-05-01 09:00:00 CHART//HR//UNK 90"]);
+    assert_eq!(events.subjects(), 2);
+    let counts = report.step("table-000").unwrap();
+    // five rows of each table, of which two stays and three charts are of use
+    assert_eq!((counts.read, counts.kept), (10, 5));
+    for (reason, rows) in [
+        ("stay is missing", 1),
+        ("stay is there twice", 1),
+        ("it has 1 fields where the heading has 3; check its quotation marks", 1),
+        ("person is missing", 2),
+    ] {
+        assert_eq!(counts.dropped[reason], rows, "{reason}");
+    }
+    assert_eq!(counts.changed["icu is not in stays.csv"], 1);
+    let twice = counts.examples.iter().find(|example| example.reason == "stay is there twice").unwrap();
+    assert!(twice.file.ends_with("stays.csv") && twice.row == 4);
+}
+
+#[test]
+fn a_wrong_join_says_what_is_wrong() {
+    for (from, to, expected) in [
+        ("[\"person\", \"ward\"]", "[]", "the join of stays.csv has no columns"),
+        ("[\"person\", \"ward\"]", "[\"person\", \"icu\"]", "a column icu that they have already"),
+        ("[\"person\", \"ward\"]", "[\"ward\", \"person\", \"ward\"]", "a column ward that they have already"),
+        ("[\"person\", \"ward\"]", "[\"person\", \"ward\", \"bed\"]", "has no column bed"),
+        ("on = \"icu\"", "on = \"room\"", "has no column room"),
+        ("file = \"stays.csv\"", "file = \"../stays.csv\"", "outside the folder"),
+        ("file = \"stays.csv\"", "file = \"rooms.csv\"", "cannot open"),
+        ("key = \"stay\"", "kye = \"stay\"", "unknown field `kye`"),
+    ] {
+        let error = joined(&JOINED.replace(from, to), STAYS).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{to}: {error}");
+    }
+    // both tables have the column that is joined
+    let columns = JOINED.replace("[\"person\", \"ward\"]", "[\"person\", \"ward\", \"item\"]");
+    let error = joined(&columns, "stay,person,ward,item\n10,1,A,B\n").map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("charts.csv: it has the column item itself"), "{error}");
+}
+
+#[test]
+fn damaged_tables_that_are_joined_never_panic() {
+    for bit in 0..STAYS.len() * 8 {
+        let mut bytes = STAYS.as_bytes().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        if let Ok((_, report)) = joined(JOINED, &String::from_utf8_lossy(&bytes)) {
+            let counts = report.counts();
+            assert_eq!(counts.read, counts.kept + counts.dropped_rows());
+        }
+    }
+    // no stay is left, and no chart has a subject
+    let without = joined(JOINED, "stay,person,ward\n");
+    assert!(without.is_err() || without.unwrap().0.rows() == 0);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("charts.csv"), CHARTS).unwrap();
+    fs::write(folder.path().join("stays.csv"), "stay,person,ward\n11,P-9,A\n").unwrap();
+    let one = etl::read(of(folder.path(), &Mapping::from_toml(JOINED).unwrap()).unwrap().as_mut()).unwrap().0;
+    assert_eq!(told(&one, subject_number("P-9")), ["2130-05-01 09:00:00 CHART//HR//A 90"]);
 }

@@ -1,3 +1,5 @@
+//! OMOP tables of both versions.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! Records of PhysioNet 2012.
+
 use std::fmt::Write as _;
 
 use super::*;

@@ -10,7 +10,7 @@
 //! `readmitted` never becomes an event. Whoever died or went to a hospice ([`Encounter::is_final`]) cannot come back: with
 //! them among the stays, the discharge code gives the label away, so [`labels`] leaves them out unless asked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -201,10 +201,16 @@ fn encounter(row: csv::Row<'_>, places: [usize; 5], columns: usize) -> Result<En
     Ok(Encounter { encounter, patient, admission, discharge, disposition, readmitted, fields })
 }
 
-/// Whether patients came back within 30 days, predicted at discharge. Stays after which nobody can come back are left out,
-/// unless `final_too` asks for the mistake.
+/// Whether patients came back within 30 days, predicted at discharge. Stays after which nobody is expected to come back
+/// are left out, and those of the few who came back from a hospice all the same, unless `final_too` asks for the mistake.
 pub fn labels(encounters: &[Encounter], final_too: bool) -> Vec<Label> {
-    let asked = encounters.iter().filter(|stay| final_too || !stay.is_final());
+    let mut ends: HashMap<i64, Time> = HashMap::new();
+    for stay in encounters.iter().filter(|stay| stay.is_final()) {
+        let end = ends.entry(stay.patient).or_insert(stay.discharge);
+        *end = stay.discharge.min(*end);
+    }
+    let before_the_end = |stay: &Encounter| ends.get(&stay.patient).is_none_or(|&end| stay.discharge < end);
+    let asked = encounters.iter().filter(|stay| final_too || before_the_end(stay));
     let within = |stay: &Encounter| stay.readmitted == Readmitted::Within30Days;
     let mut labels: Vec<Label> = asked.map(|stay| Label::boolean(stay.patient, stay.discharge, within(stay))).collect();
     crate::labels::sort(&mut labels);

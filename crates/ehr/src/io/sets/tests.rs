@@ -1,3 +1,5 @@
+//! Published sets, in small.
+
 use super::super::etl;
 use super::*;
 use crate::labels::LabelValue;
@@ -21,8 +23,12 @@ fn diabetics_come_back_in_order_and_the_dead_do_not() {
     assert_eq!(order, [(5, 10), (5, 20), (6, 30)]);
     assert_eq!((set.counts.read, set.counts.kept, set.counts.dropped_rows()), (7, 3, 4));
     assert_eq!(set.encounters.iter().map(diabetes::Encounter::is_final).collect::<Vec<_>>(), [true, false, true]);
-    let labels = diabetes::labels(&set.encounters, false);
-    assert_eq!((labels.len(), labels[0].subject, &labels[0].value), (1, 5, &LabelValue::Boolean(true)));
+    // patient 5 came back from a hospice, patient 6 died
+    assert!(diabetes::labels(&set.encounters, false).is_empty());
+    let mut alive = set.encounters.clone();
+    alive[0].disposition = alive[1].disposition;
+    let labels = diabetes::labels(&alive, false);
+    assert_eq!((labels.len(), labels[1].subject, &labels[1].value), (2, 5, &LabelValue::Boolean(true)));
     assert_eq!(diabetes::labels(&set.encounters, true).len(), 3);
     let (events, _) = etl::read(diabetes::open(folder.path()).unwrap().as_mut()).unwrap();
     let subject = events.find(5).unwrap();

@@ -1,3 +1,5 @@
+//! Vectors of codes and the measures of their neighbours.
+
 use nn_core::models::embedding::{Cooccurrence, Decay, SkipGramConfig, SkipGramObjective, Window};
 use rand::RngExt;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Med2Vec against a twin in NumPy, and on visits that follow each other.
+
 use std::sync::atomic::AtomicBool;
 
 use nn_core::data::{Sampler, rng};

@@ -4,6 +4,7 @@ use nn_core::config::{ConfigError, in_range};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::AugmentConfig;
+use crate::study::batches::enough;
 use crate::study::config::{LearningConfig, seed_in_range};
 use crate::study::division::Division;
 use crate::systems::ClassifyConfig;
@@ -99,6 +100,7 @@ impl ClassifyStudyConfig {
                 self.network.name()
             )));
         }
+        enough(self.learning.batch_size, self.network.smallest_batch(size), self.network.name())?;
         Ok(self)
     }
 

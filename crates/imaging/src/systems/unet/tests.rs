@@ -1,3 +1,5 @@
+//! The planned U-Net: shapes, parameters, maps for deep supervision.
+
 use nn_core::data::rng;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Resampling against SimpleITK.
+
 use super::*;
 
 #[derive(Deserialize)]

@@ -1,3 +1,5 @@
+//! Series: what makes a volume, and what is refused by name.
+
 use std::fs;
 
 use dicom_dictionary_std::tags;

@@ -1,3 +1,5 @@
+//! Mosaics with private headers made by hand.
+
 use super::*;
 
 /// A private header of the second layout with these fields, of one item more than they have values.
