@@ -11,13 +11,12 @@
 //! table look-ups, and no position of the padded tail is convolved twice.
 
 use burn::module::{Module, Param};
-use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::layers::dropout;
 use nn_core::layers::init::{Fan, Init};
+use nn_core::layers::{Conv1d, ConvConfig, dropout};
 use nn_core::ops::{self, Codes};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -100,8 +99,8 @@ impl DeepDtaConfig {
     /// What [`DeepDtaConfig::validate`] finds.
     pub fn init(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<DeepDta, ConfigError> {
         self.validate()?;
-        let drug = self.branch(self.smiles_vocabulary, self.smiles_kernel, device, rng);
-        let protein = self.branch(self.protein_vocabulary, self.protein_kernel, device, rng);
+        let drug = self.branch(self.smiles_vocabulary, self.smiles_kernel, device, rng)?;
+        let protein = self.branch(self.protein_vocabulary, self.protein_kernel, device, rng)?;
         let mut dense = |inputs: usize, outputs: usize| {
             let mut layer = LinearConfig::new(inputs, outputs).init(device);
             layer.weight = Init::GlorotUniform.param([inputs, outputs], Fan::dense([inputs, outputs]), rng, device);
@@ -114,19 +113,21 @@ impl DeepDtaConfig {
         Ok(DeepDta { drug, protein, dense1, dense2, dense3, output, config: self.clone() })
     }
 
-    fn branch(&self, vocabulary: usize, kernel: usize, device: &Device, rng: &mut ChaCha8Rng) -> Branch {
+    fn branch(
+        &self,
+        vocabulary: usize,
+        kernel: usize,
+        device: &Device,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Branch, ConfigError> {
         let mut embedding = EmbeddingConfig::new(vocabulary + 1, self.embedding).init(device);
         let shape = [vocabulary + 1, self.embedding];
         embedding.weight = Init::KerasEmbedding.param(shape, Fan::dense(shape), rng, device);
         let mut conv = |inputs: usize, outputs: usize| {
-            let shape = [outputs, inputs, kernel];
-            let mut layer = Conv1dConfig::new(inputs, outputs, kernel).init(device);
-            layer.weight = Init::GlorotUniform.param(shape, Fan::conv(shape), rng, device);
-            layer.bias = Some(zeros(outputs, device));
-            layer
+            ConvConfig::new(inputs, outputs, kernel).with_init(Init::GlorotUniform).init(device, rng)
         };
         let (f, d) = (self.filters, self.embedding);
-        Branch { embedding, conv1: conv(d, f), conv2: conv(f, 2 * f), conv3: conv(2 * f, 3 * f) }
+        Ok(Branch { embedding, conv1: conv(d, f)?, conv2: conv(f, 2 * f)?, conv3: conv(2 * f, 3 * f)? })
     }
 }
 
