@@ -1,8 +1,8 @@
 //! Tokens per second of skip-gram with negative sampling, for comparison with `xtask/peers/gensim_skip_gram.py`.
 //!
 //! ```text
-//! cargo run --release -p nn-core --example skip_gram_bench -- --corpus /tmp/zipf.txt --threads 2
-//! python3 xtask/peers/gensim_skip_gram.py /tmp/zipf.txt --threads 2
+//! cargo run --release -p nn-core --example skip_gram_bench -- --corpus zipf.txt --threads 2
+//! python3 xtask/peers/gensim_skip_gram.py zipf.txt --threads 2
 //! ```
 //!
 //! Writes a corpus of words by Zipf's law, reads it back, and times one epoch with the settings that both sides share:
