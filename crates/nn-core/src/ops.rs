@@ -23,6 +23,7 @@
 //! What they allocate goes back to a store of buffers, so a steady training loop asks the system for no new memory. Sums
 //! are added in an order that the shapes decide: no bit depends on the number of threads.
 
+mod arch;
 mod autodiff;
 mod bias;
 mod conv;
@@ -38,6 +39,7 @@ mod shared_rows;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::arch::arch;
 pub use self::autodiff::{conv_relu, conv_relu_max, lookup_conv_relu};
 pub use self::bias::bias_act;
 pub use self::conv::{conv, conv_transpose};

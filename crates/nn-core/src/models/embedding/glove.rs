@@ -5,7 +5,7 @@
 //! worked on at the same time, and the result does not depend on the number of threads (Gemulla et al. 2011).
 // Vector instructions reach only what is compiled into the one function that was made for them.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::{Cooccurrence, Corpus, Decay, EmbeddingError, Vectors, Window, stream
 use crate::config::{ConfigError, in_range};
 use crate::data::rng;
 use crate::layers::init::{Fan, Init};
+use crate::ops::arch;
 
 /// Blocks on each side of the square.
 const BLOCKS: usize = 8;
@@ -132,7 +133,7 @@ impl GloveConfig {
         }
         let mut words = self.blocks(rows, 0);
         let mut contexts = self.blocks(rows, 1);
-        let (arch, rate) = (Arch::new(), self.rate as f32);
+        let (arch, rate) = (arch(), self.rate as f32);
         let mut losses = Vec::with_capacity(self.epochs);
         for epoch in 0..self.epochs {
             let mut loss = 0.0;

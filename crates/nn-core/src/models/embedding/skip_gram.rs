@@ -10,7 +10,6 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use pulp::Arch;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use super::{Corpus, EmbeddingError, Vectors, stream};
 use crate::config::{ConfigError, in_range};
 use crate::data::rng;
 use crate::layers::init::{Fan, Init};
-use crate::ops::RowTable;
+use crate::ops::{RowTable, arch};
 
 /// Codes in a job of a thread, and in the longest piece that a window can see (gensim's `batch_words` and
 /// `MAX_SENTENCE_LEN`).
@@ -207,7 +206,7 @@ impl SkipGramConfig {
             threads => threads,
         };
         let threads = threads.min(jobs.len());
-        let arch = Arch::new();
+        let arch = arch();
         for epoch in 0..self.epochs {
             let rate = Rate {
                 first: self.rate,

@@ -1,11 +1,11 @@
 //! The four passes of a convolution over plain slices.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::{Axes, Geometry, Planes, volume};
 use super::pack;
 use super::product::{Accumulation, Correlation, Placement, full_rows, lanes};
+use crate::ops::arch;
 use crate::ops::memory::Buffer;
 
 /// Longest run of positions of a weight gradient; longer ones are cut.
@@ -130,7 +130,7 @@ pub(super) fn bias_gradient(grad: &[f32], batch: usize, channels: usize) -> Buff
         let mut total = 0.0_f64;
         for n in 0..batch {
             let values = &grad[(n * channels + c) * positions..][..positions];
-            total += Arch::new().dispatch(|| sum(values));
+            total += arch().dispatch(|| sum(values));
         }
         *out = total as f32;
     });

@@ -4,12 +4,13 @@
 //! do not depend on the number of threads.
 #![allow(unsafe_code)]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::geometry::{Axes, runs, volume};
 use super::pack::{Block, Weights, blocks};
 use super::tile::{self, MAX_ROWS, MAX_VECTORS, TILE};
+use crate::ops::arch;
 use crate::ops::memory::Buffer;
 
 /// Floats of the right operand that a task goes through before it turns to the next block of rows: half of a second
@@ -24,7 +25,7 @@ const PARTS: usize = 8;
 
 /// Rows of a full tile on this machine.
 pub(super) fn full_rows() -> usize {
-    Arch::new().dispatch(Rows)
+    arch().dispatch(Rows)
 }
 
 struct Rows;
@@ -39,7 +40,7 @@ impl WithSimd for Rows {
 
 /// Lanes of a vector on this machine.
 pub(super) fn lanes() -> usize {
-    Arch::new().dispatch(Lanes)
+    arch().dispatch(Lanes)
 }
 
 struct Lanes;
@@ -171,7 +172,7 @@ impl Correlation<'_> {
             let (part, rest) = (task % parts, task / parts);
             let (chunk, entry) = (chunks[rest % chunks.len()], rest / chunks.len());
             let blocks = blocks.len() * part / parts..blocks.len() * (part + 1) / parts;
-            Arch::new().dispatch(CorrelationTask { of: self, entry, spans: chunk, blocks, out: shared });
+            arch().dispatch(CorrelationTask { of: self, entry, spans: chunk, blocks, out: shared });
         });
     }
 
@@ -294,7 +295,7 @@ impl Accumulation<'_> {
             let (column, part) = (columns[rest % columns.len()], rest / columns.len());
             let blocks = &blocks[(group * per_group).min(blocks.len())..((group + 1) * per_group).min(blocks.len())];
             let segments = &self.segments[self.segments.len() * part / parts..self.segments.len() * (part + 1) / parts];
-            Arch::new().dispatch(AccumulationTask { of: self, column, blocks, segments, sums, slot });
+            arch().dispatch(AccumulationTask { of: self, column, blocks, segments, sums, slot });
         });
         // The parts are added in order; then each tile's rows become columns.
         let size = columns.len() * groups * per_group * slot;

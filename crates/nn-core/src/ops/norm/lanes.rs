@@ -44,7 +44,7 @@ macro_rules! vectorised {
                 }
             }
 
-            pulp::Arch::new().dispatch(Kernel::<$($used)*> { $($arg),* })
+            $crate::ops::arch().dispatch(Kernel::<$($used)*> { $($arg),* })
         }
     };
 }

@@ -218,7 +218,7 @@ pub(super) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::Arch;
+    use crate::ops::arch;
 
     /// Applies both functions to all values.
     struct Both<'a>(&'a [f32]);
@@ -242,7 +242,7 @@ mod tests {
     fn the_squashing_functions_are_those_of_double_precision() {
         let mut values: Vec<f32> = (-400_000..=400_000).map(|i| i as f32 * 2.5e-4).collect();
         values.extend((0..4000).flat_map(|i| [1.0, -1.0].map(|sign| sign * 10.0_f32.powf(-30.0 + i as f32 * 0.008))));
-        let [sigmoid, tanh] = Arch::new().dispatch(Both(&values));
+        let [sigmoid, tanh] = arch().dispatch(Both(&values));
         for ((&x, s), t) in values.iter().zip(sigmoid).zip(tanh) {
             let x = f64::from(x);
             // 1.5 and 1.7 · 10⁻⁷ were the largest errors found; the exponential stops at 87.
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_keeps_its_meaning() {
-        let [sigmoid, tanh] = Arch::new().dispatch(Both(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0]));
+        let [sigmoid, tanh] = arch().dispatch(Both(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0]));
         assert!(sigmoid[0].is_nan() && tanh[0].is_nan());
         assert!(sigmoid[1] == 1.0 && sigmoid[2] < 2e-38 && tanh[1] == 1.0 && tanh[2] == -1.0);
         assert_eq!(sigmoid[3..], [0.5, 0.5]);
@@ -275,7 +275,7 @@ mod tests {
                     (0..count).map(|row| [row * (inputs + 1), (count - 1 - row) * outputs]).collect();
                 let packed = Packed::new(&weight, Some(&bias), [inputs, outputs], [outputs, 1]);
                 let mut out = vec![f32::NAN; count * outputs];
-                Arch::new().dispatch(Product { a: &a, weight: &packed, rows: &rows, out: &mut out });
+                arch().dispatch(Product { a: &a, weight: &packed, rows: &rows, out: &mut out });
                 for (row, [from, to]) in rows.iter().enumerate() {
                     for output in 0..outputs {
                         let terms = (0..inputs).map(|input| a[from + input] * weight[input * outputs + output]);

@@ -7,11 +7,12 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::cell::Unit;
 use super::kernel::{Packed, Product};
+use crate::ops::arch;
 
 /// Rows of a chunk: two full tiles of the product, so that a block of weights in the first cache is used twice.
 const CHUNK: usize = 16;
@@ -93,7 +94,7 @@ impl Forward<'_> {
             .for_each(|((((lengths, x), output), state), kept)| {
                 let order = Order { lengths, ..order };
                 let chunk = Forward { order, sizes, x, input, hidden, output, state, kept };
-                Arch::new().dispatch(ForwardChunk { cell, of: chunk });
+                arch().dispatch(ForwardChunk { cell, of: chunk });
             });
     }
 }
@@ -197,7 +198,7 @@ impl Backward<'_> {
             .map(|((((lengths, kept), output), state), input)| {
                 let order = Order { lengths, ..order };
                 let chunk = Backward { order, sizes, kept, output, state, hidden, input };
-                Arch::new().dispatch(BackwardChunk { cell, of: chunk })
+                arch().dispatch(BackwardChunk { cell, of: chunk })
             })
             .collect();
         let mut total = vec![0.0; C::KEPT * size];

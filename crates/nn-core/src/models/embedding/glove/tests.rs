@@ -44,7 +44,7 @@ fn a_step_goes_down_the_gradient() {
     let cell = Cell { row: 2, column: 1, log: 1.3, weight: 0.4 };
     let (before, context_before) = (Twin::of(&words, width), Twin::of(&contexts, width));
     let pass = Pass { cells: &[cell], words: &mut words, contexts: &mut contexts, rate };
-    let loss = Arch::new().dispatch(pass);
+    let loss = arch().dispatch(pass);
     let (after, context_after) = (Twin::of(&words, width), Twin::of(&contexts, width));
 
     let value = |words: &Twin, contexts: &Twin| f64::from(cell.weight) * residual(words, contexts, cell).powi(2) / 2.0;
@@ -89,7 +89,7 @@ fn many_steps_are_those_of_adagrad() {
         })
         .collect();
     let pass = Pass { cells: &cells, words: &mut words, contexts: &mut contexts, rate: rate as f32 };
-    Arch::new().dispatch(pass);
+    arch().dispatch(pass);
     let adagrad = |value: &mut f64, square: &mut f64, gradient: f64| {
         let step = rate * gradient;
         *value -= step / square.sqrt();

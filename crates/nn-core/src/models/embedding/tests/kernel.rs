@@ -3,8 +3,8 @@
 use super::super::kernel::{Pass, Plan, Rate, Sigmoid, dot, reach, subsample};
 use super::super::{SkipGramConfig, SkipGramObjective, Window};
 use crate::data::rng;
-use crate::ops::RowTable;
-use pulp::{Arch, Simd, WithSimd};
+use crate::ops::{RowTable, arch};
+use pulp::{Simd, WithSimd};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -74,7 +74,7 @@ fn a_step_is_the_gradient_of_the_objective() {
     {
         let plan = SkipGramConfig { objective: kind, ..SkipGramConfig::default() }.plan(&COUNTS).unwrap();
         let (mut input, mut output) = (RowTable::new(&start, WIDTH), RowTable::new(&start_output, WIDTH));
-        Arch::new().dispatch(OnePair { plan: &plan, input: &mut input, output: &mut output });
+        arch().dispatch(OnePair { plan: &plan, input: &mut input, output: &mut output });
         let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let (before, before_output) = (double(&start), double(&start_output));
         let h = 1e-5;
@@ -131,7 +131,7 @@ fn products_of_all_lengths_are_right() {
         let mut draw = || (0..16 * lines).map(|_| f32::from(rng.random_range(-9..10_i8))).collect::<Vec<f32>>();
         let (a, b) = (draw(), draw());
         let expected: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
-        assert_eq!(Arch::new().dispatch(Dot(&a, &b)), expected, "{lines}");
+        assert_eq!(arch().dispatch(Dot(&a, &b)), expected, "{lines}");
     }
 }
 
