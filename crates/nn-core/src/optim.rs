@@ -10,6 +10,7 @@
 //! - [`OptimizerConfig`]: which rule, with which constants; [`OptimizerConfig::init`] gives the
 //! - [`Optimizer`]: [`step`](Optimizer::step), and its state [as bytes](Optimizer::to_bytes);
 //! - [`clip_global_norm`], [`gradient_norms`]: over all parameters together, as PyTorch does;
+//! - [`clip_values`], [`renormalise`]: bounds on single values and on the weights of a unit;
 //! - [`Schedule`], [`ScheduleState`]: the learning rate from epoch to epoch.
 //!
 //! ```
@@ -22,6 +23,7 @@
 //! # let _ = &mut optimizer;
 //! ```
 
+mod bounds;
 mod clip;
 mod config;
 mod device;
@@ -30,6 +32,7 @@ mod rule;
 mod schedule;
 mod state;
 
+pub use self::bounds::{clip_values, renormalise};
 pub use self::clip::{clip_global_norm, gradient_norms};
 pub use self::config::OptimizerConfig;
 pub use self::optimizer::{OptimError, Optimizer};

@@ -2,7 +2,9 @@
 //!
 //! - [`to_safetensors`] and [`from_safetensors`] (as files: [`save`], [`load`]) keep a model in the safetensors format,
 //!   with its architecture, configuration and preprocessing in the metadata. Reading is strict: a tensor that is
-//!   missing, superfluous or of another shape is an error that lists them all.
+//!   missing, superfluous or of another shape is an error that lists them all. A digest in the metadata gives a file away
+//!   in which a single bit is another one than was written; files without one, of PyTorch or of earlier versions, are
+//!   read without that check.
 //! - [`to_safetensors_as`] with [`Layout::PyTorch`] writes what `safetensors.torch.load_file` and `load_state_dict`
 //!   take: linear weights as `[out, in]`, normalisation parameters by PyTorch's names. Our own reader takes both
 //!   layouts.
@@ -29,6 +31,7 @@
 //! ```
 
 mod container;
+mod digest;
 mod error;
 mod pickle;
 mod pytorch;
@@ -39,9 +42,10 @@ use std::collections::BTreeMap;
 pub use container::HEADER_LIMIT;
 pub use error::{Mismatch, StoreError};
 pub use pytorch::{PyTorchImport, Report, import_pytorch};
+pub(crate) use weights::notes;
 pub use weights::{
-    Layout, check_architecture, from_safetensors, load, load_metadata, read_metadata, save, to_safetensors,
-    to_safetensors_as,
+    Layout, check_architecture, from_safetensors, load, load_metadata, load_metadata_of, read_metadata, save,
+    to_safetensors, to_safetensors_as,
 };
 
 /// What a weights file says about itself: text by name.

@@ -28,7 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
@@ -73,10 +73,10 @@ pub(crate) fn is_under(path: &str, prefix: &str) -> bool {
 /// [`StoreError`]: as [`store::from_safetensors`] for bytes that are no weights file, and for tensors outside of the
 /// head that are missing, superfluous or of another shape.
 pub fn load_body<M: Module>(model: M, bytes: &[u8], head: &[&str]) -> Result<(M, Body), StoreError> {
-    let metadata = store::read_metadata(bytes)?;
+    let notes = store::notes(bytes)?;
+    let mut metadata = notes.clone();
+    metadata.remove(LAYOUT.0);
     let damaged = |error: safetensors::SafeTensorError| StoreError::Format(error.to_string());
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let notes: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     // A layout that is not known is refused below, where the file is read in earnest.
     let pytorch = notes.get(LAYOUT.0).is_some_and(|layout| layout == LAYOUT.1);
@@ -102,7 +102,7 @@ pub fn load_body<M: Module>(model: M, bytes: &[u8], head: &[&str]) -> Result<(M,
         }
     }
     [&mut body.applied, &mut body.skipped, &mut body.kept].into_iter().for_each(|names| names.sort());
-    let merged = safetensors::serialize(tensors, Some(notes)).map_err(damaged)?;
+    let merged = safetensors::serialize(tensors, Some(notes.into_iter().collect())).map_err(damaged)?;
     let (model, _) = store::from_safetensors(model, &merged)?;
     Ok((model, body))
 }

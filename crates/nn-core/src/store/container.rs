@@ -3,6 +3,9 @@
 //! Reading goes through the `safetensors` crate, which checks that the tensors' places cover the file without holes or
 //! overlaps. Writing is done here because that crate keeps the metadata in a hash map, whose order changes from run to
 //! run: equal models must give equal bytes.
+//!
+//! The metadata begins with a digest of everything else ([`digest`]), which is compared when the tensors are read. Files
+//! of other programs and of earlier versions have none and are taken as they are.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ use burn::tensor::{BoolStore, Bytes, DType};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::digest::{self, ContentHash};
 use super::{Metadata, StoreError};
 
 /// Longest header that is read, in bytes: ten thousand tensors need less than 2 MB. The format itself allows 100 MB.
@@ -80,7 +84,19 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
 /// The file for `tensors`, ordered by falling element size (so that each is aligned) and then by name.
 pub(super) fn encode(mut tensors: Vec<PackTensor>, metadata: &Metadata) -> Result<Vec<u8>, StoreError> {
     tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
-    let mut header = format!("{{\"__metadata__\":{}", json(metadata)?);
+    // The digest is known last. It stands first, so that its place does not depend on the rest.
+    let mut header = format!("{{\"__metadata__\":{{\"{}\":\"", digest::NAME);
+    let place = LENGTH_BYTES + header.len();
+    header.push_str(&"0".repeat(digest::DIGITS));
+    header.push('"');
+    for (name, text) in metadata {
+        header.push(',');
+        header.push_str(&json(name.as_str())?);
+        header.push(':');
+        header.push_str(&json(text.as_str())?);
+    }
+    header.push('}');
+    let mut entries = BTreeMap::new();
     let mut end = 0;
     for tensor in &tensors {
         let Some(dtype) = element_name(tensor.dtype) else {
@@ -93,6 +109,7 @@ pub(super) fn encode(mut tensors: Vec<PackTensor>, metadata: &Metadata) -> Resul
         header.push_str(&json(tensor.name.as_str())?);
         header.push(':');
         header.push_str(&json(&entry)?);
+        entries.insert(tensor.name.clone(), entry);
     }
     header.push('}');
     while !header.len().is_multiple_of(LENGTH_BYTES) {
@@ -111,6 +128,14 @@ pub(super) fn encode(mut tensors: Vec<PackTensor>, metadata: &Metadata) -> Resul
         let bytes = tensor.into_bytes().map_err(|error| StoreError::Device { name, reason: error.to_string() })?;
         file.extend_from_slice(&bytes);
     }
+    let data = &file[LENGTH_BYTES + header.len()..];
+    let mut hash = ContentHash::new(metadata, entries.len());
+    for (name, entry) in &entries {
+        let [start, end] = entry.data_offsets;
+        hash.tensor(name, entry.dtype, &entry.shape, data.get(start..end).unwrap_or_default());
+    }
+    let digest = hash.finish();
+    file[place..place + digest.len()].copy_from_slice(digest.as_bytes());
     Ok(file)
 }
 
@@ -126,32 +151,47 @@ pub(super) fn header_length(start: &[u8]) -> Result<usize, StoreError> {
     Ok(length as usize)
 }
 
-/// The metadata out of a header, without the 8 bytes before it.
+/// The metadata out of a header, without the 8 bytes before it; the digest is left out and not looked at.
 pub(super) fn header_metadata(header: &[u8]) -> Result<Metadata, StoreError> {
-    let parsed: MetadataOnly =
+    let mut parsed: MetadataOnly =
         serde_json::from_slice(header).map_err(|error| StoreError::Format(format!("its header: {error}")))?;
+    parsed.metadata.remove(digest::NAME);
     Ok(parsed.metadata)
 }
 
-/// The tensors of a file by name, and its metadata.
+/// The tensors of a file by name, and its metadata without the digest, with which they agree if the file has one.
 pub(super) fn decode(file: &[u8]) -> Result<(BTreeMap<String, PackTensor>, Metadata), StoreError> {
     header_length(file)?;
     let (header, parsed) = SafeTensors::read_metadata(file).map_err(|error| StoreError::Format(error.to_string()))?;
     let data = file.get(LENGTH_BYTES + header..).unwrap_or_default();
+    let mut metadata: Metadata =
+        parsed.metadata().iter().flatten().map(|(name, text)| (name.clone(), text.clone())).collect();
+    let written = metadata.remove(digest::NAME);
+    let infos: BTreeMap<_, _> = parsed.tensors().into_iter().collect();
+    let mut hash = written.is_some().then(|| ContentHash::new(&metadata, infos.len()));
     let mut tensors = BTreeMap::new();
-    for (name, info) in parsed.tensors() {
-        let Some(dtype) = element_type(info.dtype) else {
+    for (name, info) in infos {
+        let dtype = element_type(info.dtype);
+        let Some((dtype, element)) = dtype.and_then(|dtype| Some((dtype, element_name(dtype)?))) else {
             return Err(StoreError::Element { name, element: format!("{:?}", info.dtype) });
         };
         let (start, end) = info.data_offsets;
         let Some(bytes) = data.get(start..end) else {
             return Err(StoreError::Format(format!("tensor {name:?} lies outside of the file")));
         };
+        if let Some(hash) = &mut hash {
+            hash.tensor(&name, element, &info.shape, bytes);
+        }
         let bytes = Bytes::from_bytes_vec(bytes.to_vec());
         let tensor = PackTensor::new(name.clone(), dtype, info.shape.clone(), None, bytes);
         tensors.insert(name, tensor);
     }
-    let metadata = parsed.metadata().iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    if let (Some(written), Some(hash)) = (written, hash) {
+        let found = hash.finish();
+        if found != written {
+            return Err(StoreError::Damaged { found, written });
+        }
+    }
     Ok((tensors, metadata))
 }
 
@@ -165,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_bytes_are_those_of_the_format() {
-        // Written out by hand from the format's description: wide elements first, then by name, header padded to 8.
+        // Written out by hand from the format's description: wide elements first, then by name, header padded to 8. The
+        // digest is that of Python's hashlib over the bytes that the description of the digest lists.
         let tensors = vec![
             tensor("b", DType::U8, &[2], vec![1, 2]),
             tensor("a", DType::F32, &[1], 1.5f32.to_le_bytes().to_vec()),
@@ -173,7 +214,8 @@ mod tests {
         let metadata = Metadata::from([("k".to_string(), "v".to_string())]);
         let file = encode(tensors, &metadata).unwrap();
         let header = concat!(
-            r#"{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#,
+            r#"{"__metadata__":{"galen_sha256":"1df75161f41770fa24d1f6f5e10dc2621929a73e69c5c9c325658047f06151a8","#,
+            r#""k":"v"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#,
             r#""b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}}"#
         );
         let padded = header.len().next_multiple_of(8);

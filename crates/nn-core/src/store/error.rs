@@ -35,6 +35,17 @@ pub enum StoreError {
     /// The bytes are not what the format prescribes.
     #[error("not a usable safetensors file: {0}")]
     Format(String),
+    /// The metadata or a tensor is not what was written.
+    #[error(
+        "its content is not what was written (SHA-256 {found}, it was {written}): copy the file again from where it came \
+         from, or train the model again; if it was changed on purpose, take galen_sha256 out of its metadata"
+    )]
+    Damaged {
+        /// Digest of what is there.
+        found: String,
+        /// Digest that the metadata names.
+        written: String,
+    },
     /// The header is so long that it would only serve to exhaust the memory.
     #[error("its header takes {found} bytes; at most {limit} are accepted")]
     HeaderTooLarge {

@@ -10,7 +10,7 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{BurnToPyTorchAdapter, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter};
 
 use super::container::{self, LENGTH_BYTES};
-use super::{ARCHITECTURE, Metadata, Mismatch, StoreError};
+use super::{ARCHITECTURE, Metadata, Mismatch, StoreError, digest};
 use crate::atomic;
 
 /// Metadata name under which the store notes the layout.
@@ -56,8 +56,8 @@ fn collect<M: Module>(model: &M, layout: Layout) -> Vec<PackTensor> {
     }
 }
 
-/// The weights of `model` as a safetensors file, with `metadata` in its header. Equal weights and metadata give equal
-/// bytes.
+/// The weights of `model` as a safetensors file, with `metadata` and a digest of everything in its header. Equal weights
+/// and metadata give equal bytes.
 ///
 /// # Errors
 /// [`StoreError`] for an element type that safetensors lacks, a reserved metadata name, or a failing device.
@@ -70,19 +70,22 @@ pub fn to_safetensors<M: Module>(model: &M, metadata: &Metadata) -> Result<Vec<u
 /// # Errors
 /// As [`to_safetensors`].
 pub fn to_safetensors_as<M: Module>(model: &M, metadata: &Metadata, layout: Layout) -> Result<Vec<u8>, StoreError> {
-    let mut metadata = metadata.clone();
-    if metadata.insert(LAYOUT.to_string(), layout.name().to_string()).is_some() {
-        return Err(StoreError::Reserved(LAYOUT.to_string()));
+    if let Some(name) = [LAYOUT, digest::NAME].into_iter().find(|name| metadata.contains_key(*name)) {
+        return Err(StoreError::Reserved(name.to_string()));
     }
+    let mut metadata = metadata.clone();
+    metadata.insert(LAYOUT.to_string(), layout.name().to_string());
     container::encode(collect(model, layout), &metadata)
 }
 
 /// Puts the weights of a file of this crate, in either layout, into `model`, which keeps its device and its parameter
-/// ids; comes back with the metadata.
+/// ids; comes back with the metadata. A file without a digest, of an earlier version or made by hand, is not checked for
+/// damage.
 ///
 /// # Errors
-/// [`StoreError::Mismatch`] with every tensor that is missing, superfluous, or of another shape or element type;
-/// [`StoreError::Format`] and [`StoreError::HeaderTooLarge`] for bytes that are not such a file.
+/// [`StoreError::Damaged`] if weights or metadata are not those that were written; [`StoreError::Mismatch`] with every
+/// tensor that is missing, superfluous, or of another shape or element type; [`StoreError::Format`] and
+/// [`StoreError::HeaderTooLarge`] for bytes that are not such a file.
 pub fn from_safetensors<M: Module>(mut model: M, bytes: &[u8]) -> Result<(M, Metadata), StoreError> {
     let (tensors, mut metadata) = container::decode(bytes)?;
     let layout = Layout::from_name(metadata.remove(LAYOUT).as_deref())?;
@@ -131,7 +134,16 @@ fn compare(file: &BTreeMap<String, PackTensor>, model: &[PackTensor]) -> Mismatc
     mismatch
 }
 
-/// The metadata of a safetensors file in memory, for building the model that its weights belong to.
+/// The metadata of a file with the note of its layout, after its content was compared with its digest.
+///
+/// # Errors
+/// [`StoreError::Damaged`], [`StoreError::Format`], [`StoreError::HeaderTooLarge`] and [`StoreError::Element`].
+pub(crate) fn notes(bytes: &[u8]) -> Result<Metadata, StoreError> {
+    Ok(container::decode(bytes)?.1)
+}
+
+/// The metadata of a safetensors file in memory, for building the model that its weights belong to. Nothing is compared
+/// with the digest before the weights are read.
 ///
 /// # Errors
 /// [`StoreError::Format`] and [`StoreError::HeaderTooLarge`].
@@ -189,6 +201,16 @@ pub fn load_metadata(path: &Path) -> Result<Metadata, StoreError> {
     let length = container::header_length(&start).map_err(|error| in_file(path, error))?;
     file.take(length as u64).read_to_end(&mut start).map_err(failed)?;
     read_metadata(&start).map_err(|error| in_file(path, error))
+}
+
+/// As [`load_metadata`], for the file of a model of the system `expected`.
+///
+/// # Errors
+/// Those of [`load_metadata`] and of [`check_architecture`], with the path.
+pub fn load_metadata_of(path: &Path, expected: &str) -> Result<Metadata, StoreError> {
+    let metadata = load_metadata(path)?;
+    check_architecture(&metadata, expected).map_err(|error| in_file(path, error))?;
+    Ok(metadata)
 }
 
 pub(super) fn in_file(path: &Path, error: StoreError) -> StoreError {

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::{Learner, StepContext, StepError, StepReport};
-use crate::optim::{OptimError, Optimizer, clip_global_norm};
+use crate::optim::{OptimError, Optimizer, clip_global_norm, clip_values, renormalise};
 use crate::store::{self, Metadata};
 
 /// What is learnt: a loss over rows, and how the model is judged.
@@ -34,6 +34,8 @@ pub struct Supervised<O: Objective> {
     model: Option<O::Model>,
     optimizer: Optimizer,
     clip_norm: Option<f64>,
+    clip_value: Option<f64>,
+    max_norm: Option<f64>,
     metadata: Metadata,
 }
 
@@ -42,12 +44,25 @@ impl<O: Objective> Supervised<O> {
     /// the weights files; weights of another one are refused.
     pub fn new(objective: O, model: O::Model, optimizer: Optimizer, architecture: &str) -> Self {
         let metadata = Metadata::from([(store::ARCHITECTURE.to_string(), architecture.to_string())]);
-        Self { objective, model: Some(model), optimizer, clip_norm: None, metadata }
+        let (clip_norm, clip_value, max_norm) = (None, None, None);
+        Self { objective, model: Some(model), optimizer, clip_norm, clip_value, max_norm, metadata }
     }
 
     /// Scales gradients down whose global norm exceeds `norm`.
     pub fn with_clip_norm(mut self, norm: Option<f64>) -> Self {
         self.clip_norm = norm;
+        self
+    }
+
+    /// Cuts each value of a gradient to `-limit ..= limit`, after the norm of all of them was bounded.
+    pub fn with_clip_value(mut self, limit: Option<f64>) -> Self {
+        self.clip_value = limit;
+        self
+    }
+
+    /// Bounds the length of the weights that lead to one unit after each step, as [`renormalise`] does.
+    pub fn with_max_norm(mut self, norm: Option<f64>) -> Self {
+        self.max_norm = norm;
         self
     }
 
@@ -111,8 +126,15 @@ impl<O: Objective> Learner for Supervised<O> {
         drop(loss);
         let norm = clip_global_norm(&mut gradients, model, self.clip_norm.unwrap_or(f64::INFINITY));
         if norm.is_finite() {
+            if let Some(limit) = self.clip_value {
+                clip_values(&mut gradients, model, limit);
+            }
             let model = self.model.take().ok_or(StepError::Lost)?;
-            self.model = Some(self.optimizer.step(context.learning_rate, model, gradients));
+            let model = self.optimizer.step(context.learning_rate, model, gradients);
+            self.model = Some(match self.max_norm {
+                Some(norm) => renormalise(model, norm),
+                None => model,
+            });
         }
         Ok(StepReport { loss: value, grad_norm: Some(norm) })
     }

@@ -10,6 +10,7 @@ toy.pt                  torch.save of a state_dict with random weights
 toy_nested.pt           the same weights as float64 under "state_dict", each name behind "module."
 toy.json                inputs and, for both sets of weights, PyTorch's outputs
 """
+import hashlib
 import json
 import os
 import struct
@@ -41,8 +42,35 @@ def formula(tensor_index, name, shape):
     return [((i * 37 + tensor_index * 11) % 101 + shift) / 64 for i in range(count)]
 
 
+def digest(tensors):
+    """As described in nn_core::store::digest."""
+    hashed = hashlib.sha256()
+
+    def number(value):
+        hashed.update(struct.pack("<Q", value))
+
+    def field(content):
+        number(len(content))
+        hashed.update(content)
+
+    number(len(METADATA))
+    for name in sorted(METADATA):
+        field(name.encode())
+        field(METADATA[name].encode())
+    number(len(tensors))
+    for name in sorted(tensors):
+        shape, values = tensors[name]
+        field(name.encode())
+        field(b"F32")
+        number(len(shape))
+        for length in shape:
+            number(length)
+        field(struct.pack(f"<{len(values)}f", *values))
+    return hashed.hexdigest()
+
+
 def write_safetensors(path, tensors):
-    header = {"__metadata__": METADATA}
+    header = {"__metadata__": {"galen_sha256": digest(tensors), **METADATA}}
     data = b""
     for name in sorted(tensors):
         shape, values = tensors[name]

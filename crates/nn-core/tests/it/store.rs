@@ -2,6 +2,8 @@
 //!
 //! The golden files are made by `tests/golden/torch_toy.py` (PyTorch 2.15) and `tests/golden/evil_pickle.py`.
 
+mod damage;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -199,6 +201,9 @@ fn files_are_written_read_and_named_in_errors() {
     store::save(&model, &metadata(), &path).unwrap();
     assert!(fs::read(&path).unwrap() == store::to_safetensors(&model, &metadata()).unwrap());
     assert_eq!(store::load_metadata(&path).unwrap(), metadata());
+    assert_eq!(store::load_metadata_of(&path, "toy").unwrap(), metadata());
+    let error = store::load_metadata_of(&path, "deepdta").unwrap_err().to_string();
+    assert!(error.contains("model.safetensors: the weights are of toy, the model is deepdta"), "{error}");
     let (again, read) = store::load(toy(4, &device), &path).unwrap();
     assert_eq!(read, metadata());
     let inputs = expected().inputs;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use nn_core::data::Sampler;
 use nn_core::store;
 use nn_core::train::{
     Checkpoints, Event, FitConfig, Learner, Monitor, Observer, Outcome, StepContext, StepError, StepReport, StopReason,
@@ -134,6 +135,48 @@ fn checkpoints_come_as_often_as_asked_and_at_the_end() {
     let files = std::fs::read_dir(folder.path().join("last")).unwrap().count();
     assert_eq!(files, 2 * 4, "two generations are kept");
     assert_eq!(std::fs::read_dir(folder.path().join("best")).unwrap().count(), 3, "and one best epoch");
+}
+
+#[test]
+fn a_damaged_best_epoch_is_told_and_the_last_one_can_still_be_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path());
+    let config = FitConfig::new(3, 0.1, Monitor::lower("score"));
+    let scores = [2.0, 1.0, 3.0];
+    let outcome = run(&mut Scripted::new(&scores), &config, Some(&checkpoints)).unwrap();
+    assert_eq!(outcome.best_epoch, Some(1));
+    let best = folder.path().join("best/weights-0001.safetensors");
+    let mut bytes = std::fs::read(&best).unwrap();
+    bytes[3] ^= 16;
+    std::fs::write(&best, bytes).unwrap();
+    let error = run(&mut Scripted::new(&scores), &config, Some(&checkpoints)).unwrap_err().to_string();
+    assert!(error.contains("best") && error.contains("weights-0001.safetensors was altered"), "{error}");
+
+    let last = FitConfig { restore_best: false, ..config };
+    let mut learner = Scripted::new(&scores);
+    assert_eq!(run(&mut learner, &last, Some(&checkpoints)).unwrap().stopped, StopReason::Finished);
+    assert_eq!(learner.steps, 3 * STEPS);
+}
+
+/// Nothing to learn from in some epoch, be it the first or a later one.
+#[test]
+fn an_epoch_without_steps_ends_the_run() {
+    struct Dry(usize, Vec<Vec<usize>>);
+
+    impl Sampler for Dry {
+        fn batches(&self, _seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+            if epoch < self.0 { vec![vec![1], vec![2]] } else { self.1.clone() }
+        }
+    }
+
+    let config = FitConfig::new(3, 0.1, Monitor::lower("score"));
+    let stop = AtomicBool::new(false);
+    for sampler in [Dry(0, Vec::new()), Dry(1, Vec::new()), Dry(1, vec![vec![1], Vec::new()])] {
+        let mut learner = Scripted::new(&[1.0; 3]);
+        let error = fit(&mut learner, &sampler, &config, None, false, &mut (), &stop).unwrap_err();
+        assert!(matches!(error, TrainError::NoSteps { epoch } if epoch == sampler.0), "{error}");
+        assert_eq!(learner.steps, 2 * sampler.0 as u64);
+    }
 }
 
 #[test]
