@@ -1,4 +1,5 @@
-//! burn ← nn-core ← domain crates ← pipelines ← (process) xtask, and nn-core ← workbench ← pipelines; nothing else.
+//! burn ← nn-core ← domain crates ← pipelines ← (process) xtask, and nn-core ← workbench ← pipelines; nothing else. Of
+//! `tests` only tests know.
 
 use crate::tree::{domains, members, parsed};
 
@@ -63,6 +64,16 @@ fn a_pipeline_knows_its_own_domain_only() {
 fn xtask_links_no_network_and_no_data_frame() {
     refuse("xtask", domains());
     refuse("xtask", ["burn", "burn-flex", "nn-core", "workbench", "polars", "arrow", "parquet"]);
+}
+
+#[test]
+fn what_tests_share_is_of_tests_alone() {
+    for member in members() {
+        refuse(&member, ["tests"]);
+    }
+    // A domain in it would be compiled for the tests of all others.
+    refuse("tests", domains());
+    refuse("tests", ["nn-core", "workbench", "xtask"]);
 }
 
 #[test]

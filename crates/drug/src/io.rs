@@ -24,6 +24,8 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
+use nn_core::atomic::AtomicError;
+
 pub use self::text::{Input, MAX_LINE, open};
 
 /// A row that cannot be used.
@@ -72,6 +74,9 @@ pub enum IoError {
         /// What the operating system or the format's writer said.
         cause: io::Error,
     },
+    /// As [`IoError::Write`], with the disk's own reasons told apart.
+    #[error(transparent)]
+    Atomic(#[from] AtomicError),
     /// One row cannot be used; a streaming reader goes on behind it.
     #[error("{path}, {row}")]
     Row {

@@ -1,10 +1,12 @@
-//! The arguments that all four binaries share, and the environment variables that stand for them.
+//! The options that the binaries share, and the environment variables that stand for them.
 //!
 //! Precedence, lowest first: the command's defaults, the `--config` file, environment variables `GALEN_…`, `--set`,
 //! named options. [`crate::config::resolve`] does the layering.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use crate::config::Flags;
 
 /// What every environment variable of this project starts with.
 pub const PREFIX: &str = "GALEN_";
@@ -89,6 +91,26 @@ impl Common {
     }
 }
 
+/// How much is trained: options of every command that trains several models, with the settings `models` and `epochs`.
+/// Flatten it with `#[command(flatten)]`; a command whose models differ by something else than their seeds says so with
+/// `#[command(mut_arg("models", |arg| arg.help("…")))]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub struct Repeats {
+    /// Models to train, each with a seed of its own
+    #[arg(long)]
+    pub models: Option<usize>,
+    /// Epochs at most
+    #[arg(long)]
+    pub epochs: Option<usize>,
+}
+
+impl Repeats {
+    /// The settings that were given.
+    pub fn flags(self) -> Flags {
+        Flags::new().set("models", self.models).set("epochs", self.epochs)
+    }
+}
+
 /// The `GALEN_…` variables of this process with their values, in the order of their names.
 pub fn environment() -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = std::env::vars_os()
@@ -116,7 +138,9 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::resolve_with;
     use clap::Parser;
+    use serde::{Deserialize, Serialize};
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -129,6 +153,15 @@ mod tests {
     #[derive(Debug, clap::Subcommand)]
     enum Verb {
         Train,
+        /// Leaves folds out
+        #[command(mut_arg("models", |arg| arg.help("Models to train, each leaving out another fold")))]
+        Folds(Repeats),
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Settings {
+        models: usize,
+        epochs: usize,
     }
 
     #[test]
@@ -139,6 +172,27 @@ mod tests {
             assert_eq!(cli.common.verbosity(), Verbosity::Debug, "{line}");
             assert!(matches!(cli.verb, Verb::Train));
         }
+    }
+
+    #[test]
+    fn repeats_are_settings_where_they_are_given() {
+        let defaults = Settings { models: 1, epochs: 100 };
+        for (line, expected) in [
+            ("galen folds", Settings { models: 1, epochs: 100 }),
+            ("galen folds --models 5", Settings { models: 5, epochs: 100 }),
+            ("galen folds --epochs 3 --models 5", Settings { models: 5, epochs: 3 }),
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let Verb::Folds(repeats) = cli.verb else { panic!("{line}") };
+            assert_eq!(resolve_with(&defaults, &cli.common, &[], repeats.flags()).unwrap(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_says_what_its_models_differ_by() {
+        let help = Cli::try_parse_from(["galen", "folds", "--help"]).unwrap_err().to_string();
+        assert!(help.contains("Models to train, each leaving out another fold"), "{help}");
+        assert!(help.contains("Leaves folds out") && help.contains("Epochs at most"), "{help}");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! (`#[serde(tag = "kind")]`), and no field is skipped when it is serialised, because the keys that the *result*
 //! serialises to are the keys that exist. A key that is none of them is refused with the nearest one that is.
 
+mod command;
+mod explain;
+
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Value};
@@ -12,12 +15,15 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::explain::{explain, refuse_unknown};
 use crate::args::{Common, PREFIX, environment};
+
+pub use self::command::{DeviceConfig, NoConfig, choice, print, settings, without_run_folder};
 
 /// Variables of this project that are no settings: where the data is, where to write, what was built.
 const NOT_SETTINGS: [&str; 4] = ["data", "run_dir", "commit", "python"];
 
-/// A configuration that cannot be put together. Ends a binary with status 2.
+/// A configuration that cannot be put together: ends a binary with status 2; or that cannot be printed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
@@ -62,6 +68,12 @@ pub enum ResolveError {
     Write {
         /// What the serialiser said.
         reason: String,
+    },
+    /// The configuration cannot be printed.
+    #[error("cannot print the configuration: {source}")]
+    Print {
+        /// What the operating system said.
+        source: std::io::Error,
     },
 }
 
@@ -141,7 +153,10 @@ pub fn resolve_with<T: Serialize + DeserializeOwned>(
     for layer in &layers {
         figment = figment.merge(layer);
     }
-    let resolved: T = figment.extract().map_err(|error| explain(&error, &layers, &schema))?;
+    let resolved: T = figment.extract().map_err(|error| {
+        let merged = figment.find_value("").unwrap_or_else(|_| schema.clone());
+        explain::<T>(&error, &layers, &schema, &merged)
+    })?;
     let known = as_value(&resolved, "the result")?;
     for layer in &layers {
         refuse_unknown(layer, &layer.values, &known, "")?;
@@ -209,10 +224,15 @@ fn file_layer(path: &Path) -> Result<Layer, ResolveError> {
     Ok(Layer { origin: format!("configuration file {}", path.display()), values: dict(&value) })
 }
 
+/// The dotted key that an environment variable of this project stands for.
+fn key_of(name: &str) -> Option<String> {
+    Some(name.strip_prefix(PREFIX)?.to_lowercase().replace("__", "."))
+}
+
 /// The layer of one environment variable; `None` for those that are no settings. A device or a seed may stand in the
 /// environment of a command that has neither.
 fn variable_layer(schema: &Value, name: &str, text: &str) -> Option<Layer> {
-    let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
+    let key = key_of(name)?;
     let optional = matches!(key.as_str(), "device" | "seed") && schema.find_ref(&key).is_none();
     if key.is_empty() || optional || NOT_SETTINGS.contains(&key.as_str()) {
         return None;
@@ -239,143 +259,9 @@ fn literal(expected: Option<&Value>, text: &str) -> Value {
     }
 }
 
-/// Turns the first of figment's errors into one that names the key and the layer that set it.
-fn explain(error: &figment::Error, layers: &[Layer], schema: &Value) -> ResolveError {
-    let Some(first) = error.clone().into_iter().next() else {
-        return ResolveError::Value {
-            key: "configuration".into(),
-            origin: "the configuration".into(),
-            reason: error.to_string(),
-        };
-    };
-    let mut path = first.path.clone();
-    if let figment::error::Kind::UnknownField(name, known) = &first.kind {
-        let parent = path.join(".");
-        path.push(name.clone());
-        let key = path.join(".");
-        let known: Vec<String> = known
-            .iter()
-            .map(|name| if parent.is_empty() { (*name).to_owned() } else { format!("{parent}.{name}") })
-            .collect();
-        return ResolveError::UnknownKey { origin: origin_of(&key, &first, layers), hint: hint(&key, &known), key };
-    }
-    if let figment::error::Kind::MissingField(name) = &first.kind {
-        path.push(name.to_string());
-    }
-    let key = path.join(".");
-    let mut reason = first.kind.to_string();
-    if let Some(default) = schema.find_ref(&key).and_then(as_text) {
-        reason = format!("{reason} (the default is {default})");
-    }
-    ResolveError::Value { origin: origin_of(&key, &first, layers), reason, key }
-}
-
-/// The last layer that sets `key` or a part of it; else what figment remembers.
-fn origin_of(key: &str, error: &figment::Error, layers: &[Layer]) -> String {
-    let setter = layers.iter().rev().find(|layer| Value::from(layer.values.clone()).find_ref(key).is_some());
-    match (setter, &error.metadata) {
-        (Some(layer), _) => layer.origin.clone(),
-        (None, Some(metadata)) => metadata.name.to_string(),
-        (None, None) => "the configuration".to_owned(),
-    }
-}
-
-/// A scalar default as a person would type it.
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(_, text) => Some(format!("{text:?}")),
-        Value::Bool(_, flag) => Some(flag.to_string()),
-        Value::Num(_, number) => {
-            let whole = number.to_i128().map(|whole| whole.to_string());
-            let natural = number.to_u128().map(|whole| whole.to_string());
-            number.to_f64().map(|number| number.to_string()).or(whole).or(natural)
-        }
-        _ => None,
-    }
-}
-
-fn refuse_unknown(layer: &Layer, found: &Dict, known: &Value, prefix: &str) -> Result<(), ResolveError> {
-    for (name, value) in found {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match (known.find_ref(&key), value) {
-            (None, _) => {
-                let mut keys = Vec::new();
-                all_keys(known, "", &mut keys);
-                return Err(ResolveError::UnknownKey { origin: layer.origin.clone(), hint: hint(&key, &keys), key });
-            }
-            (Some(Value::Dict(..)), Value::Dict(_, inner)) => refuse_unknown(layer, inner, known, &key)?,
-            (Some(_), _) => {}
-        }
-    }
-    Ok(())
-}
-
-fn all_keys(value: &Value, prefix: &str, keys: &mut Vec<String>) {
-    if let Value::Dict(_, inner) = value {
-        for (name, value) in inner {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            all_keys(value, &key, keys);
-            keys.push(key);
-        }
-    }
-}
-
-/// Names the nearest of `known`: by the whole dotted key, or by its last part where the section is wrong. Where none is
-/// near, lists them.
-fn hint(key: &str, known: &[String]) -> String {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-    let nearest = known
-        .iter()
-        .map(|candidate| {
-            // one more for the wrong section, so that the right one wins at equal spelling
-            let moved = edit_distance(&last(key), &last(candidate)) + 1;
-            (edit_distance(key, candidate).min(moved), candidate)
-        })
-        .min();
-    match nearest {
-        Some((distance, candidate)) if distance <= (last(key).len() / 3).max(2) => {
-            format!("did you mean {candidate:?}?")
-        }
-        _ if known.is_empty() => "there are no keys here".to_owned(),
-        _ => format!("known keys: {}", known.join(", ")),
-    }
-}
-
-/// Levenshtein distance over characters; `-` and `_` count as the same.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let normal = |text: &str| -> Vec<char> { text.to_lowercase().replace('-', "_").chars().collect() };
-    let (a, b) = (normal(a), normal(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // distances from the definition, by hand
-    #[test]
-    fn edit_distance_counts_single_edits() {
-        for (a, b, expected) in [
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("epochs", "epoch", 1),
-            ("run-dir", "run_dir", 0),
-            ("ab", "ba", 2),
-        ] {
-            assert_eq!(edit_distance(a, b), expected, "{a} {b}");
-            assert_eq!(edit_distance(b, a), expected, "{b} {a}");
-        }
-    }
 
     #[test]
     fn text_is_read_as_toml_unless_the_default_is_text() {

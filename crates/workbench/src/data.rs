@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use crate::args::Common;
+
 /// A data set that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,14 @@ pub enum DatasetError {
         /// The name found.
         name: String,
     },
+    /// A path that cannot be made whole.
+    #[error("cannot use {path}: {reason}")]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What the operating system said.
+        reason: String,
+    },
 }
 
 /// Chooses the folder of data sets: the one asked for, else `default` if that folder exists, else the one that the
@@ -60,6 +70,30 @@ pub fn dataset(root: Option<&Path>, name: &str) -> Result<PathBuf, DatasetError>
     };
     let path = root.join(relative);
     if path.exists() { Ok(path) } else { Err(DatasetError::Absent { name: name.to_owned(), path }) }
+}
+
+/// Where what a user names is: the path itself, or the data set of that name where nothing is at a relative path.
+///
+/// # Errors
+/// [`DatasetError`] as of [`dataset`].
+pub fn locate(path: &Path, common: &Common) -> Result<PathBuf, DatasetError> {
+    if path.exists() || path.is_absolute() {
+        return Ok(path.to_path_buf());
+    }
+    dataset(common.data_root().as_deref(), &path.to_string_lossy())
+}
+
+/// As [`locate`], from the root of the file system on, so that a run can be continued from another folder and without
+/// `--data-root`.
+///
+/// # Errors
+/// [`DatasetError`] as of [`dataset`], and where the present folder is not known.
+pub fn whole(path: &Path, common: &Common) -> Result<PathBuf, DatasetError> {
+    let path = locate(path, common)?;
+    match std::path::absolute(&path) {
+        Ok(whole) => Ok(whole),
+        Err(error) => Err(DatasetError::Path { path, reason: error.to_string() }),
+    }
 }
 
 #[cfg(test)]
@@ -97,5 +131,24 @@ mod tests {
         for name in ["", "../secret", "/etc/passwd", "drug/../../x"] {
             assert!(matches!(dataset(Some(Path::new(".")), name), Err(DatasetError::Name { .. })), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_there_is_used_and_else_the_data_set_of_that_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = folder.path().join("drug/davis");
+        std::fs::create_dir_all(&set).unwrap();
+        let common = Common { data_root: Some(folder.path().to_path_buf()), ..Common::default() };
+        // The tests run in the folder of the crate.
+        let here = Path::new("src/data.rs");
+        assert_eq!(locate(here, &common).unwrap(), here);
+        assert_eq!(whole(here, &common).unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")).join(here));
+        for found in [locate(Path::new("drug/davis"), &common), whole(Path::new("drug/davis"), &common)] {
+            assert_eq!(found.unwrap(), set);
+        }
+        assert!(matches!(locate(Path::new("drug/kiba"), &common), Err(DatasetError::Absent { .. })));
+        // That nothing is there is said by who opens it.
+        let absent = folder.path().join("absent");
+        assert_eq!(whole(&absent, &common).unwrap(), absent);
     }
 }

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::config::ResolveError;
+
 /// Everything that was asked for is done.
 pub const DONE: u8 = 0;
 /// The data or the run failed.
@@ -51,7 +53,7 @@ pub struct SignalError(#[from] ctrlc::Error);
 pub fn code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if cause.is::<Usage>()
-            || cause.is::<crate::config::ResolveError>()
+            || cause.downcast_ref::<ResolveError>().is_some_and(|error| !matches!(error, ResolveError::Print { .. }))
             || cause.is::<nn_core::config::ConfigError>()
             || cause.is::<clap::Error>()
         {
@@ -148,7 +150,10 @@ mod tests {
     fn a_closed_pipe_is_success_however_deep() {
         let table = crate::table::TableError::Write { caption: "t".into(), source: broken_pipe() };
         assert_eq!(code(&anyhow::Error::from(table).context("cannot print the results")), DONE);
+        assert_eq!(code(&anyhow::Error::from(ResolveError::Print { source: broken_pipe() })), DONE);
         assert_eq!(code(&anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound))), FAILED);
+        let full = ResolveError::Print { source: io::Error::from(io::ErrorKind::StorageFull) };
+        assert_eq!(code(&anyhow::Error::from(full)), FAILED);
     }
 
     #[test]

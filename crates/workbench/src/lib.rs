@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`args`] | the common options, and the environment variables that stand for them |
+//! | [`args`] | the options that binaries share, and the environment variables that stand for them |
 //! | [`config`] | defaults < file < environment < command line, with unknown keys refused |
 //! | [`data`] | where the downloaded data sets are |
 //! | [`run`] | the run folder: one process, whole files, resumable |
@@ -10,6 +10,7 @@
 //! | [`observe`] | progress, `metrics.jsonl`, TensorBoard |
 //! | [`figure`] | figures as SVG |
 //! | [`report`] | one self-contained HTML page |
+//! | [`page`] | what the pages of all studies have |
 //! | [`table`] | tables as text and as JSON |
 //! | [`tensorboard`] | event files |
 //! | [`training`] | a run that trains models one after the other, and goes on where it was stopped |
@@ -51,7 +52,7 @@
 //! ```
 //!
 //! This crate is for binaries: it reads the environment in [`args`] and [`exit`], and writes to stderr in [`observe`]
-//! and [`exit`]; nothing else does.
+//! and [`exit`], and to stdout in [`config::print`]; nothing else does.
 
 pub mod args;
 pub mod config;
@@ -59,6 +60,7 @@ pub mod data;
 pub mod exit;
 pub mod figure;
 pub mod observe;
+pub mod page;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -28,6 +28,11 @@ pub fn say(common: &Common, text: &str) {
     }
 }
 
+/// A number with its noun, as `1 model` and `5 models`.
+pub fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Name of the file with one JSON object a line: each epoch, each validation, and every so many steps.
 pub const METRICS_LOG: &str = "metrics.jsonl";
 

@@ -5,12 +5,18 @@
 //! `tensorflow/core/util/event.proto`; the five fields in use are encoded here by hand, in the order of their numbers
 //! and without default values, as the protobuf library does.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Added to the rotated checksum, so that a checksum of data that contains checksums stays good.
 const MASK_DELTA: u32 = 0xa282_ead8;
+
+/// What the names of event files begin with; the seconds since 1970 follow.
+const NAME: &str = "events.out.tfevents.";
+
+/// Seconds of the last moment that has ten digits, in the year 2286: names are sorted as text.
+const LATEST: f64 = 9_999_999_999.0;
 
 // Field number << 3 | wire type: 0 varint, 1 64 bits, 2 length-delimited, 5 32 bits.
 const EVENT_WALL_TIME: u8 = (1 << 3) | 1;
@@ -73,18 +79,41 @@ impl EventWriter {
     }
 }
 
-/// A name that TensorBoard recognises and sorts by time; a run resumed within the same second gets the next number.
+/// A file whose name TensorBoard recognises, behind all that are there: it reads files in the order of their names, and
+/// none that comes before one it has read. So a run that is resumed within the same second, or after the clock was put
+/// back, is shown behind what it goes on from.
 fn new_file(folder: &Path, wall_time: f64) -> io::Result<(PathBuf, File)> {
-    let seconds = wall_time.max(0.0) as u64;
-    for number in 0..1000 {
-        let path = folder.join(format!("events.out.tfevents.{seconds:010}.galen.{number:03}"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+    let last = last_name(folder)?;
+    let named = last.strip_prefix(NAME).and_then(|rest| rest.split('.').next()?.parse::<u64>().ok());
+    let first = named.unwrap_or(0).max(wall_time.clamp(0.0, LATEST) as u64);
+    for seconds in first..=first.saturating_add(1) {
+        for number in 0..1000 {
+            let name = format!("{NAME}{seconds:010}.galen.{number:03}");
+            if name <= last {
+                continue;
+            }
+            let path = folder.join(name);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok((path, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "a thousand event files of the same second"))
+    let problem = format!("no name is left behind {last:?}; move the event files elsewhere");
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, problem))
+}
+
+/// The last event file of a folder by its name; empty if there is none.
+fn last_name(folder: &Path) -> io::Result<String> {
+    let mut last = String::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(NAME) && name > last {
+            last = name;
+        }
+    }
+    Ok(last)
 }
 
 /// Frames a payload.
@@ -190,5 +219,27 @@ mod tests {
         assert_ne!(first.path(), second.path());
         assert!(first.path() < second.path());
         assert!(first.path().to_string_lossy().contains("tfevents.0000000005"));
+    }
+
+    // TensorBoard sorts the names as Python sorts text, by code points (`directory_loader`, `io_wrapper`).
+    #[test]
+    fn a_file_is_behind_those_that_are_there_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut made = Vec::new();
+        for wall_time in [1_700_000_000.5, 1_700_000_000.5, 1_500_000_000.0, -4.0, 1_700_000_001.0, 1e300, 5.0] {
+            made.push(EventWriter::create(folder.path(), 0, wall_time).unwrap().path().to_path_buf());
+        }
+        let mut sorted = made.clone();
+        sorted.sort();
+        assert_eq!(made, sorted);
+        sorted.dedup();
+        assert_eq!(made.len(), sorted.len());
+        assert!(made[3].ends_with("events.out.tfevents.1700000000.galen.003"), "{made:?}");
+
+        // of another program, whose name comes behind ours of the same second
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("events.out.tfevents.1700000000.host.12.0");
+        fs::write(&other, b"").unwrap();
+        assert!(EventWriter::create(folder.path(), 0, 6.0).unwrap().path() > other.as_path());
     }
 }

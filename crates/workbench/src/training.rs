@@ -46,6 +46,8 @@ pub struct TrainingRun<'a> {
     pub environment: Environment,
     /// The command that continues it.
     pub resume: &'a str,
+    /// What its models are numbered by.
+    noun: &'static str,
     began: Instant,
     /// Seconds that earlier processes trained.
     earlier: f64,
@@ -53,11 +55,25 @@ pub struct TrainingRun<'a> {
 
 impl<'a> TrainingRun<'a> {
     /// Opens the folder, refuses to continue a run on other data or with other settings than those that `free` names by
-    /// their dotted keys, and writes down what goes in.
+    /// their dotted keys, and writes down what goes in. Its models differ by their seeds and are called `seed-0` and so
+    /// on.
     ///
     /// # Errors
     /// [`RunError`].
     pub fn open<C: Serialize>(opening: Opening<'a, C>, free: impl Fn(&str) -> bool) -> Result<Self, RunError> {
+        Self::open_by("seed", opening, free)
+    }
+
+    /// As [`TrainingRun::open`], for models that differ by something else than their seeds, such as the `fold` that
+    /// they leave out: `noun` stands in the place of `seed` in the names of their files.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn open_by<C: Serialize>(
+        noun: &'static str,
+        opening: Opening<'a, C>,
+        free: impl Fn(&str) -> bool,
+    ) -> Result<Self, RunError> {
         let began = Instant::now();
         let Opening { common, folder, config, data, environment, models, resume } = opening;
         let folder = RunFolder::open(folder, common.resume)?;
@@ -65,7 +81,7 @@ impl<'a> TrainingRun<'a> {
         refuse_other_data(&folder, data)?;
         let mut earlier = 0.0;
         for i in 0..models {
-            let log = folder.file(&format!("{}/{METRICS_LOG}", log_of(i)))?;
+            let log = folder.file(&format!("{}/{METRICS_LOG}", log_of(noun, i)))?;
             if log.is_file() {
                 earlier += logged_seconds(&log).map_err(|error| RunError::Format {
                     path: log,
@@ -84,7 +100,7 @@ impl<'a> TrainingRun<'a> {
         folder.write_config(config)?;
         folder.write_json(ENVIRONMENT, &environment)?;
         folder.write_json(DATA, data)?;
-        Ok(Self { common, folder, environment, resume, began, earlier })
+        Ok(Self { common, folder, environment, resume, noun, began, earlier })
     }
 
     /// Wall time of the whole run, that of earlier processes included.
@@ -108,8 +124,9 @@ impl<'a> TrainingRun<'a> {
     where
         E: From<RunError> + From<Interrupted>,
     {
-        let file = self.folder.file(&format!("model/seed-{i}.safetensors"))?;
-        let log = log_of(i);
+        let noun = self.noun;
+        let file = self.folder.file(&format!("model/{noun}-{i}.safetensors"))?;
+        let log = log_of(noun, i);
         let summary = format!("{log}/outcome.json");
         if file.is_file() && self.folder.file(&summary)?.is_file() {
             let ended: Ended = self.folder.read_json(&summary)?;
@@ -120,7 +137,7 @@ impl<'a> TrainingRun<'a> {
             }
             say(self.common, &format!("model {i}: trained for {} epochs before, now for up to {limit}", ended.epochs));
         }
-        let checkpoints = Checkpoints::new(self.folder.checkpoints().join(format!("seed-{i}")));
+        let checkpoints = Checkpoints::new(self.folder.checkpoints().join(format!("{noun}-{i}")));
         let mut reporter =
             Reporter::new(&self.folder.file(&log)?, self.common.verbosity()).title(&format!("model {i}"));
         let (model, outcome) = train(&checkpoints, self.folder.resumed(), &mut reporter).inspect_err(|_| {
@@ -150,8 +167,8 @@ impl<'a> TrainingRun<'a> {
 }
 
 /// Name of the folder of a model's log.
-fn log_of(i: usize) -> String {
-    format!("logs/seed-{i}")
+fn log_of(noun: &str, i: usize) -> String {
+    format!("logs/{noun}-{i}")
 }
 
 /// A model with what training it came to.

@@ -4,12 +4,9 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use workbench::args::Common;
+use workbench::args::{Common, Repeats};
 
-/// A number with its noun, as `1 model` and `5 models`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+pub(crate) use workbench::observe::counted;
 
 /// Deep learning for drug development: train, judge and use affinity models.
 #[derive(Debug, Parser)]
@@ -81,6 +78,7 @@ pub(crate) struct Prepare {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("models", |arg| arg.help("Models to train, each leaving out another fold")))]
 pub(crate) struct Train {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -93,12 +91,8 @@ pub(crate) struct Train {
     /// How to divide the rows: upstream, random, cold-drug, cold-target, cold-both, scaffold
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Models to train, each leaving out another fold
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
     /// How rows become batches: pairs or blocks
     #[arg(long)]
     pub(crate) sampler: Option<String>,

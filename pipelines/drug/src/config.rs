@@ -4,14 +4,14 @@ use crate::cli::{Format, Source, Train};
 use drug::study::StudyConfig;
 use drug::synthetic::SyntheticConfig;
 use nn_core::config::in_range;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve, to_toml};
+use workbench::config::{Flags, resolve};
 use workbench::exit::Usage;
 use workbench::run::RunFolder;
+
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
 
 /// Where affinity data comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,12 +101,12 @@ impl RunConfig {
 
     /// File, environment and options of `train` over `defaults`.
     fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
-        let flags = Flags::new()
+        let flags = args
+            .repeats
+            .flags()
             .set("dataset", args.dataset.as_deref())
             .set("protocol", args.protocol.as_deref())
             .set("split", args.split.as_deref())
-            .set("models", args.models)
-            .set("epochs", args.epochs)
             .set("sampler", args.sampler.as_deref());
         let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
         if config.demo.is_some() {
@@ -128,54 +128,6 @@ impl RunConfig {
     }
 }
 
-/// Prints a configuration.
-pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
-    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
-}
-
-/// The settings of a command that is no run; `None` where they were only to be shown.
-pub(crate) fn settings<T: Serialize + DeserializeOwned>(
-    defaults: &T,
-    common: &Common,
-    flags: Flags,
-) -> anyhow::Result<Option<T>> {
-    let settings = resolve(defaults, common, flags)?;
-    if common.print_config {
-        print(&settings)?;
-        return Ok(None);
-    }
-    Ok(Some(settings))
-}
-
-/// Refuses the options of a run where none is written.
-pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
-    let option = match (common.run_dir.is_some(), common.resume) {
-        (true, _) => "--run-dir",
-        (false, true) => "--resume",
-        (false, false) => return Ok(()),
-    };
-    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
-}
-
-/// Settings of a command that has none of its own.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NoConfig {}
-
-/// Settings of `predict`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct PredictConfig {
-    /// Where to compute.
-    pub(crate) device: String,
-}
-
-impl PredictConfig {
-    /// File, environment and options; `None` where they were only to be shown.
-    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
-        settings(&Self { device: "cpu".into() }, common, Flags::new())
-    }
-}
-
 /// Settings of `evaluate` and `bench`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -190,7 +142,7 @@ impl EvaluateConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
         let defaults = Self { device: "cpu".into(), source: SourceConfig::default() };
-        settings(&defaults, common, source(Flags::new(), args))
+        Ok(settings(&defaults, common, source(Flags::new(), args))?)
     }
 }
 

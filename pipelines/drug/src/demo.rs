@@ -56,7 +56,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
     synthetic.seed = seed;
     let (table, _) = affinity_table(synthetic)?;
     if common.print_config {
-        return print(&config);
+        return Ok(print(&config)?);
     }
     let loaded = Loaded { table, folds: None, inputs: Vec::new(), dropped: BTreeMap::new(), refused: Vec::new() };
     let resume = format!("galen-drug demo --run-dir {} --resume", quoted(&run_dir));

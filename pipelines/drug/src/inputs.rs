@@ -11,13 +11,14 @@ use drug::study::{Plan, Study, StudyConfig};
 use drug::table::{AffinityTable, Quantity};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workbench::args::Common;
-use workbench::data::dataset;
 use workbench::exit::Usage;
 use workbench::observe::say;
 use workbench::record::Input;
 use workbench::run::RunFolder;
+
+pub(crate) use workbench::data::locate;
 
 /// Refused rows that are told one by one.
 const EXAMPLES: usize = 5;
@@ -32,14 +33,6 @@ pub(crate) struct Loaded {
     pub(crate) dropped: BTreeMap<String, usize>,
     /// The same, one by one: line and reason.
     pub(crate) refused: Vec<(u64, String)>,
-}
-
-/// The path itself, or below the data root where it is not there.
-pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    if path.exists() || path.is_absolute() {
-        return Ok(path.to_owned());
-    }
-    Ok(dataset(common.data_root().as_deref(), &path.to_string_lossy())?)
 }
 
 /// Reads the affinity data that the settings name, and says on stderr what of it cannot be used.

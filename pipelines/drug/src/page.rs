@@ -1,20 +1,22 @@
-//! The report of a study: one self-contained HTML page and its figures.
+//! The report of a study: one self-contained HTML page and its figures. What all domains have in common is in
+//! [`workbench::page`].
 
 use crate::cli::counted;
 use crate::config::RunConfig;
 use crate::inputs::Loaded;
-use crate::train::{Model, results_table};
+use crate::train::results_table;
 use drug::audit::Audit;
 use drug::baselines::Baseline;
-use drug::model::Calibration;
+use drug::model::{AffinityModel, Calibration};
 use drug::study::{Protocol, Scores, Study};
 use drug::tokens::TokenReport;
-use workbench::figure::{Axes, Group, Panel, Series, boxes, calibration, histograms, lines, scatter};
-use workbench::observe::curves;
+use workbench::figure::{Axes, Group, Panel, Series, boxes, calibration, histograms, scatter};
+use workbench::page::{self, Figures};
 use workbench::record::{DataRecord, Environment, RunMetrics};
 use workbench::report::{Page, Section};
 use workbench::run::RunFolder;
 use workbench::table::Table;
+use workbench::training::Trained;
 
 /// Everything that the page shows.
 pub(crate) struct Findings<'a> {
@@ -26,7 +28,7 @@ pub(crate) struct Findings<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) metrics: &'a RunMetrics,
     pub(crate) baselines: &'a [Baseline],
-    pub(crate) models: &'a [Model],
+    pub(crate) models: &'a [Trained<AffinityModel>],
     pub(crate) ensemble: &'a [f64],
     pub(crate) ensemble_scores: Scores,
 }
@@ -34,50 +36,27 @@ pub(crate) struct Findings<'a> {
 /// Writes `report.html` and `figures/*.svg`.
 pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> {
     let figures = Figures { folder };
-    let page = Page::new(
+    let head = Page::new(
         format!("DeepDTA on {}", f.config.dataset),
         format!("{} protocol, {} split, {}", f.metrics.protocol, f.metrics.split, counted(f.metrics.models, "model")),
     )
-    .fact("Quantity", f.loaded.table.quantity.label())
-    .fact("Device", &f.environment.device)
-    .fact("Seeds", f.metrics.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
-    .fact("Version", &f.metrics.version)
-    .section(result(f, &figures)?)
-    .section(data(f, &figures)?)
-    .section(split(f))
-    .section(learning(f, &figures)?)
-    .section(errors(f, &figures)?)
-    .section(surroundings(f)?);
-    folder.write("report.html", page.render()?)?;
-    Ok(())
+    .fact("Quantity", f.loaded.table.quantity.label());
+    let page = page::ran(head, f.metrics, f.environment)
+        .section(result(f, figures)?)
+        .section(data(f, figures)?)
+        .section(split(f))
+        .section(learning(f, figures)?)
+        .section(errors(f, figures)?)
+        .section(page::surroundings(f.environment, f.metrics, f.record, f.config)?);
+    Ok(page::write(folder, &page)?)
 }
 
-/// Writes each figure to the run folder as well.
-struct Figures<'a> {
-    folder: &'a RunFolder,
-}
-
-impl Figures<'_> {
-    fn keep(&self, name: &str, svg: String) -> anyhow::Result<String> {
-        self.folder.write(&format!("figures/{name}.svg"), &svg)?;
-        Ok(svg)
-    }
-}
-
-fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn result(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let quantity = f.loaded.table.quantity.label();
     let measured = f.loaded.table.values(f.study.plan().test());
     let mut section = Section::new("Results").table(results_table(f.metrics, f.baselines));
-    let mut intervals = Table::new("95 % intervals of the first model, by resampling whole groups of the test part")
-        .text("score")
-        .number("low")
-        .number("high");
-    for (name, summary) in &f.metrics.metrics {
-        if let (Some(low), Some(high)) = (summary.low, summary.high) {
-            intervals.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
-    }
-    section = section.table(intervals);
+    let caption = "95 % intervals of the first model, by resampling whole groups of the test part";
+    section = section.table(page::intervals(caption, &f.metrics.metrics));
     if f.study.config().protocol == Protocol::Paper {
         section = section.warning(
             "The paper's protocol stops training on the test part and counts half of the comparable pairs in the concordance index. Its numbers compare with the published ones; they do not say how well the model will do on new pairs.",
@@ -96,7 +75,7 @@ fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     Ok(section.figure("Mean prediction of the models for each pair of the test part.", figures.keep("scatter", svg)?))
 }
 
-fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn data(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let table = &f.loaded.table;
     let quantity = table.quantity.label();
     let mut section = Section::new("Data and audit")
@@ -104,7 +83,7 @@ fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
             ("Drugs", table.drugs.len().to_string()),
             ("Targets", table.targets.len().to_string()),
             ("Measured pairs", table.pairs.len().to_string()),
-            ("Rows dropped", dropped(f.record)),
+            ("Rows dropped", page::dropped(f.record)),
         ])
         .code(f.audit.to_text());
     let split = f.study.plan().split(0);
@@ -130,49 +109,28 @@ fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     Ok(section.table(strings.row(row("SMILES", &entities.drug_report)).row(row("protein", &entities.target_report))))
 }
 
-fn dropped(record: &DataRecord) -> String {
-    if record.dropped.is_empty() {
-        return "none".into();
-    }
-    record.dropped.iter().map(|(why, n)| format!("{n} ({why})")).collect::<Vec<_>>().join(", ")
-}
-
 fn split(f: &Findings<'_>) -> Section {
-    let mut table = Table::new("Rows of each part").text("model").number("train").number("validation").number("test");
-    for i in 0..f.models.len() {
-        let split = f.study.plan().split(i);
-        table.push([
-            i.to_string(),
-            split.train.len().to_string(),
-            split.validation.len().to_string(),
-            split.test.len().to_string(),
-        ]);
-    }
-    Section::new("Split").paragraph(f.study.config().split.describe()).table(table)
+    let splits = (0..f.models.len()).map(|i| f.study.plan().split(i));
+    let table = page::parts("Rows of each part", ["train", "validation", "test"], splits);
+    page::division(f.study.config().split.describe(), 0).table(table)
 }
 
-fn learning(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn learning(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let mut section = Section::new("Learning");
     // What the published code watches is the test part, and a curve of it must not be called anything else.
     let paper = f.study.config().protocol == Protocol::Paper;
+    let watched = if paper { "the test part, as in the paper's code" } else { "half of the fold left out" };
     for (i, model) in f.models.iter().enumerate() {
-        // A run whose log could not be written has said so.
-        let log = figures.folder.file(&format!("{}/{}", model.log, workbench::observe::METRICS_LOG))?;
-        let found = if log.is_file() { curves(&log)? } else { Vec::new() };
+        let found = figures.curves(&model.log)?;
         let named = |name: &str| if paper { name.replace("validation", "test") } else { name.to_owned() };
         let shown: Vec<_> =
             found.iter().filter(|c| !c.name.ends_with("ci")).map(|c| (named(&c.name), &c.points)).collect();
         let series: Vec<Series<'_>> = shown.iter().map(|(name, points)| Series { name, points }).collect();
-        if series.iter().all(|s| s.points.is_empty()) {
-            continue;
-        }
         let axes = Axes { title: "Learning curves", x: "epoch", y: "mean squared error" };
-        // epochs count from 0 in the engine and from 1 in the curves
-        let best = model.best_epoch.map(|e| (e as f64 + 1.0, "best"));
-        let svg = lines(&axes, &series, best)?;
-        let watched = if paper { "the test part, as in the paper's code" } else { "half of the fold left out" };
-        let caption = format!("Model {i}: {} epochs. Training was stopped by {watched}.", model.epochs);
-        section = section.figure(caption, figures.keep(&format!("learning-{i}"), svg)?);
+        let epochs = counted(model.epochs, "epoch");
+        let caption = format!("Model {i}: {epochs}. Training was stopped by {watched}.");
+        let name = format!("learning-{i}");
+        section = figures.lines(section, (&name, &caption), &axes, &series, page::best(model.best_epoch))?;
     }
     Ok(section)
 }
@@ -180,7 +138,7 @@ fn learning(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> 
 /// Levels at which the coverage of the interval is read off.
 const LEVELS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
-fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn errors(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let table = &f.loaded.table;
     let quantity = table.quantity.label();
     let rows = f.study.plan().test();
@@ -192,7 +150,7 @@ fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     let mut residuals: Vec<Vec<f64>> = Vec::new();
     for (i, model) in f.models.iter().enumerate() {
         let rows = f.study.plan().calibration(i);
-        let held_out = f.study.predict(&model.affinity, rows)?;
+        let held_out = f.study.predict(&model.model, rows)?;
         residuals.push(table.values(rows).iter().zip(&held_out).map(|(m, p)| (m - p).abs()).collect());
     }
     let mut points = vec![(0.0, 0.0)];
@@ -237,27 +195,4 @@ fn errors(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
         residuals.len()
     );
     Ok(section.figure(caption, figures.keep("residuals", svg)?))
-}
-
-fn surroundings(f: &Findings<'_>) -> anyhow::Result<Section> {
-    let e = f.environment;
-    let mut facts = vec![
-        ("Commit".to_owned(), e.commit.clone().unwrap_or_else(|| "not recorded".into())),
-        (
-            "Processor".to_owned(),
-            format!("{} ({} cores, {})", e.cpu.as_deref().unwrap_or("unknown"), e.cores, e.target),
-        ),
-        ("Wall time".to_owned(), format!("{:.0} s", f.metrics.wall_seconds)),
-        ("Peak memory".to_owned(), f.metrics.peak_mb.map_or_else(|| "unknown".into(), |mb| format!("{mb:.0} MB"))),
-    ];
-    facts.extend(e.versions.iter().map(|(name, version)| (name.clone(), version.clone())));
-    let mut inputs = Table::new("Inputs").text("file").number("bytes").text("SHA-256");
-    for input in &f.record.inputs {
-        inputs.push([input.name.clone(), input.bytes.to_string(), input.sha256.clone()]);
-    }
-    Ok(Section::new("Environment")
-        .definitions(facts)
-        .table(inputs)
-        .heading("Configuration")
-        .code(workbench::config::to_toml(f.config)?))
 }

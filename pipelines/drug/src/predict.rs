@@ -1,7 +1,7 @@
 //! `predict`: one output row for each compound and target, in the order of the input.
 
 use crate::cli::{Predict, counted};
-use crate::config::{PredictConfig, without_run_folder};
+use crate::config::{DeviceConfig, without_run_folder};
 use anyhow::Context;
 use drug::io::parquet::PredictionWriter;
 use drug::io::smiles::{SmilesOptions, SmilesReader};
@@ -22,7 +22,7 @@ const COMPOUNDS_AT_ONCE: usize = 2048;
 
 pub(crate) fn run(common: &Common, args: &Predict, stop: &AtomicBool) -> anyhow::Result<()> {
     without_run_folder(common, "predict")?;
-    match PredictConfig::new(common)? {
+    match DeviceConfig::new(common)? {
         Some(settings) => screen(common, &settings.device, args, stop),
         None => Ok(()),
     }

@@ -13,7 +13,9 @@ use ::arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt64Arr
 use ::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
+use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
+use nn_core::atomic::AtomicError;
 
 use super::IoError;
 use super::text::extension;
@@ -71,13 +73,13 @@ impl PredictionWriter {
             let problem = "predictions are written as .parquet, .csv or .tsv; choose one of these names".to_owned();
             return Err(IoError::Format { path: path.to_path_buf(), problem });
         }
-        let failed = |cause| IoError::Write { path: path.to_path_buf(), cause };
-        let (temporary, file) = Temporary::beside(path).map_err(failed)?;
+        let (temporary, file) = Temporary::beside(path).map_err(|cause| failed(path, None, cause))?;
         let sink = match extension.as_str() {
-            "parquet" => Sink::columns(file).map_err(failed)?,
-            "tsv" => Sink::text(Box::new(file), b'\t').map_err(failed)?,
-            _ => Sink::text(Box::new(file), b',').map_err(failed)?,
+            "parquet" => Sink::columns(file),
+            "tsv" => Sink::text(Box::new(file), b'\t'),
+            _ => Sink::text(Box::new(file), b','),
         };
+        let sink = sink.map_err(|cause| failed(path, Some(&temporary), cause))?;
         Ok(Self { sink, waiting: Vec::new(), rows: 0, path: path.to_path_buf(), temporary: Some(temporary) })
     }
 
@@ -89,14 +91,14 @@ impl PredictionWriter {
         let path = PathBuf::from(name);
         match Sink::text(stream, b',') {
             Ok(sink) => Ok(Self { sink, waiting: Vec::new(), rows: 0, path, temporary: None }),
-            Err(cause) => Err(IoError::Write { path, cause }),
+            Err(cause) => Err(failed(&path, None, cause)),
         }
     }
 
     /// Takes one row.
     ///
     /// # Errors
-    /// [`IoError::Write`] if the disk is full or the stream closed.
+    /// [`IoError::Atomic`] if the disk is full, [`IoError::Write`] if the stream is closed.
     pub fn push(&mut self, row: PredictionRow) -> Result<(), IoError> {
         self.rows += 1;
         self.waiting.push(row);
@@ -105,21 +107,49 @@ impl PredictionWriter {
 
     fn flush(&mut self) -> Result<(), IoError> {
         let rows = mem::take(&mut self.waiting);
-        self.sink.write(rows).map_err(|cause| IoError::Write { path: self.path.clone(), cause })
+        self.sink.write(rows).map_err(|cause| failed(&self.path, self.temporary.as_ref(), cause))
     }
 
     /// Writes what is left, gives the file its name, and returns the number of rows.
     ///
     /// # Errors
-    /// [`IoError::Write`]; the file of that name, if there was one, is then untouched.
+    /// As [`PredictionWriter::push`]; the file of that name, if there was one, is then untouched.
     pub fn finish(mut self) -> Result<u64, IoError> {
         self.flush()?;
-        let Self { sink, rows, path, temporary, .. } = self;
-        let kept = sink.finish().and_then(|()| temporary.map_or(Ok(()), |temporary| temporary.keep(&path)));
-        match kept {
-            Ok(()) => Ok(rows),
-            Err(cause) => Err(IoError::Write { path, cause }),
+        let Self { sink, rows, path, mut temporary, .. } = self;
+        let kept = sink.finish().and_then(|()| temporary.as_mut().map_or(Ok(()), |temporary| temporary.keep(&path)));
+        kept.map(|()| rows).map_err(|cause| failed(&path, temporary.as_ref(), cause))
+    }
+}
+
+/// Why rows could not be written. Where a full disk is the reason, it says how many bytes the file had come to.
+fn failed(path: &Path, temporary: Option<&Temporary>, cause: io::Error) -> IoError {
+    let path = path.to_path_buf();
+    match (temporary, cause.kind()) {
+        (Some(temporary), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            let needed = fs::metadata(&temporary.path).map_or(0, |file| file.len());
+            AtomicError::Full { path, needed, cause }.into()
         }
+        _ => IoError::Write { path, cause },
+    }
+}
+
+/// What the disk said, if it was the disk: a full one is told apart.
+fn of_text(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// As [`of_text`], of Parquet.
+fn of_columns(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => io::Error::other(cause),
+        },
+        other => io::Error::other(other),
     }
 }
 
@@ -138,7 +168,7 @@ pub fn write(path: &Path, rows: impl IntoIterator<Item = PredictionRow>) -> Resu
 impl Sink {
     fn text(stream: Box<dyn Write + Send>, delimiter: u8) -> io::Result<Self> {
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(stream);
-        writer.write_record(COLUMNS)?;
+        writer.write_record(COLUMNS).map_err(of_text)?;
         Ok(Self::Text(Box::new(writer)))
     }
 
@@ -148,7 +178,8 @@ impl Sink {
             // The default names the version of the library; equal rows are to give equal bytes.
             .set_created_by("galen".to_owned())
             .build();
-        let writer = ArrowWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema(), Some(properties))?;
+        let file = BufWriter::with_capacity(1 << 20, file);
+        let writer = ArrowWriter::try_new(file, schema(), Some(properties)).map_err(of_columns)?;
         Ok(Self::Columns(Box::new(writer)))
     }
 
@@ -159,23 +190,12 @@ impl Sink {
                 for row in rows {
                     let (prediction, low, high) = (number(row.prediction), number(row.low), number(row.high));
                     let place = row.row.to_string();
-                    writer.write_record([
-                        &place,
-                        &row.id,
-                        &row.smiles,
-                        &row.target,
-                        &row.status,
-                        &prediction,
-                        &low,
-                        &high,
-                    ])?;
+                    let fields = [&place, &row.id, &row.smiles, &row.target, &row.status, &prediction, &low, &high];
+                    writer.write_record(fields).map_err(of_text)?;
                 }
                 Ok(())
             }
-            Self::Columns(writer) => {
-                writer.write(&batch(&rows)?)?;
-                Ok(())
-            }
+            Self::Columns(writer) => writer.write(&batch(&rows)?).map_err(of_columns),
         }
     }
 
@@ -183,7 +203,7 @@ impl Sink {
     fn finish(self) -> io::Result<()> {
         match self {
             Self::Text(mut writer) => writer.flush(),
-            Self::Columns(writer) => (*writer).into_inner()?.flush(),
+            Self::Columns(writer) => (*writer).into_inner().map_err(of_columns)?.flush(),
         }
     }
 }
@@ -238,7 +258,7 @@ impl Temporary {
         Ok((Self { path: temporary, kept: false }, file))
     }
 
-    fn keep(mut self, path: &Path) -> io::Result<()> {
+    fn keep(&mut self, path: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
         fs::rename(&self.path, path)?;
         self.kept = true;
@@ -252,5 +272,57 @@ impl Drop for Temporary {
             // Nothing can be done about a failure here, and the error that led here matters more.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream on a full disk.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What becomes of a row of which `sink` takes nothing, when there are 5000 bytes of the file.
+    fn refused(sink: Sink, smiles: &str) -> IoError {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.csv");
+        let (temporary, mut file) = Temporary::beside(&path).unwrap();
+        file.write_all(&[b'x'; 5000]).unwrap();
+        let mut writer = PredictionWriter { sink, waiting: Vec::new(), rows: 0, path, temporary: Some(temporary) };
+        writer.push(PredictionRow { smiles: smiles.to_owned(), ..PredictionRow::default() }).unwrap();
+        let error = writer.finish().unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a half file is left");
+        error
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_and_says_how_much() {
+        // The first row waits in the buffer of the writer until the end, the second one is longer than that.
+        for smiles in ["C".to_owned(), "C".repeat(100_000)] {
+            let error = refused(Sink::text(Box::new(Full), b',').unwrap(), &smiles);
+            assert!(matches!(error, IoError::Atomic(AtomicError::Full { needed: 5000, .. })), "{error:?}");
+            assert!(error.to_string().contains("o.csv: it needs at least 5000 bytes"), "{error}");
+        }
+        let error = of_columns(io::Error::from(io::ErrorKind::StorageFull).into());
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
+    // The kernel refuses every byte that is written there.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_apart_under_columns() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = refused(Sink::columns(full).unwrap(), "C");
+        assert!(matches!(error, IoError::Atomic(AtomicError::Full { needed: 5000, .. })), "{error:?}");
     }
 }

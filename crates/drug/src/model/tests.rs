@@ -89,6 +89,19 @@ fn the_ensemble_predicts_the_mean_and_each_member_cuts_for_itself() {
 }
 
 #[test]
+fn a_file_of_another_system_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.safetensors");
+    let model = model(1, LENGTHS, None);
+    let mut metadata = model.card.metadata();
+    metadata.insert(store::ARCHITECTURE.to_owned(), "risk-model".to_owned());
+    store::save(&model.network, &metadata, &path).unwrap();
+    let error = AffinityModel::load(&path, &Device::flex()).unwrap_err().to_string();
+    let expected = format!("{}: the weights are of risk-model, the model is deepdta", path.display());
+    assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
 fn a_file_with_the_wrong_vocabulary_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");

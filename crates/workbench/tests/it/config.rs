@@ -136,6 +136,125 @@ fn a_wrong_type_names_the_key_and_where_it_is_set() {
     assert!(message.starts_with("--set train=5: train: "), "{message}");
 }
 
+// Serde takes a tagged enum apart before it knows what it is, and loses the way to the value.
+#[test]
+fn a_wrong_value_in_a_tagged_enum_is_named() {
+    let message = refused(&set("train.optimizer.beta1", "0,9"), &[]);
+    assert!(message.starts_with("--set train.optimizer.beta1=0,9: train.optimizer.beta1: "), "{message}");
+    let message = refused(&set("train.optimizer.kind", "sdg"), &[]);
+    assert!(message.starts_with("--set train.optimizer.kind=sdg: train.optimizer.kind: "), "{message}");
+    assert!(message.contains("`adam` or `sgd`"), "{message}");
+
+    // another kind without its own settings
+    let mut common = set("train.optimizer.kind", "sgd");
+    let message = refused(&common, &[]);
+    let expected = "--set train.optimizer.kind=sgd: train.optimizer.momentum: missing field `momentum`";
+    assert!(message.starts_with(expected), "{message}");
+    // with one that is wrong, it is the wrong one that is named, not the kind that it belongs to
+    common.set.push(("train.optimizer.momentum".into(), "high".into()));
+    let message = refused(&common, &[]);
+    assert!(message.starts_with("--set train.optimizer.momentum=high: train.optimizer.momentum: "), "{message}");
+}
+
+/// A configuration as those of the pipelines are: the settings of a study beside those of the command.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Run {
+    data: String,
+    #[serde(flatten)]
+    study: Study,
+    source: Option<Source>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Study {
+    learning_rate: f64,
+    dropout: f64,
+    seed: u64,
+    filters: Vec<usize>,
+    optimizer: Optimizer,
+    stop: Stop,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Stop {
+    patience: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Source {
+    limit: usize,
+}
+
+impl Default for Study {
+    fn default() -> Self {
+        let Train { learning_rate, filters, optimizer, .. } = defaults().train;
+        Self { learning_rate, dropout: 0.1, seed: 1, filters, optimizer, stop: Stop::default() }
+    }
+}
+
+/// What is said about `common` and `environment` over the defaults of a flattened configuration. The option comes last,
+/// as in a command whose data is named on the command line.
+fn refused_flattened(common: &Common, environment: &[(&str, &str)]) -> String {
+    let option = Flags::new().set("data", Some("davis"));
+    resolve_with(&Run::default(), common, &variables(environment), option).unwrap_err().to_string()
+}
+
+#[test]
+fn a_wrong_value_in_a_flattened_struct_is_named() {
+    let message = refused_flattened(&set("learning_rate", "0,001"), &[]);
+    let expected = "--set learning_rate=0,001: learning_rate: invalid type: found string \"0,001\", expected f64 (the \
+                    default is 0.001)";
+    assert_eq!(message, expected);
+    let message = refused_flattened(&Common::default(), &[("GALEN_SEED", "-3")]);
+    assert!(message.starts_with("environment variable GALEN_SEED: seed: invalid value"), "{message}");
+    assert!(message.contains("-3") && message.contains("u64"), "{message}");
+    let message = refused_flattened(&set("filters", "[8, 'many']"), &[]);
+    assert!(message.starts_with("--set filters=[8, 'many']: filters: "), "{message}");
+    let message = refused_flattened(&set("optimizer.beta1", "x"), &[]);
+    assert!(message.starts_with("--set optimizer.beta1=x: optimizer.beta1: "), "{message}");
+    let message = refused_flattened(&set("stop", "5"), &[]);
+    assert!(message.starts_with("--set stop=5: stop: "), "{message}");
+    // beside the flattened struct, where serde knows the way
+    let message = refused_flattened(&set("source.limit", "few"), &[]);
+    assert!(message.starts_with("--set source.limit=few: source.limit: "), "{message}");
+}
+
+#[test]
+fn the_layer_of_the_wrong_value_is_named_and_not_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut common = with_file(folder.path(), "learning_rate = \"fast\"\nseed = 7\n[stop]\npatience = 5\n");
+    common.set = vec![("stop.patience".into(), "6".into()), ("dropout".into(), "0.2".into())];
+    let message = refused_flattened(&common, &[("GALEN_FILTERS", "[8]")]);
+    assert!(message.starts_with("configuration file "), "{message}");
+    assert!(message.contains("settings.toml: learning_rate: ") && message.contains("\"fast\""), "{message}");
+
+    // a layer above that mends it is heard
+    common.set.push(("learning_rate".into(), "0.5".into()));
+    let mended = resolve_with(&Run::default(), &common, &[], Flags::new()).unwrap();
+    assert_eq!((mended.study.learning_rate, mended.study.stop.patience), (0.5, Some(6)));
+
+    // of two that are wrong in the same words one is named, with its own layer
+    let mut twice = set("dropout", "0,1");
+    twice.set.push(("learning_rate".into(), "0,1".into()));
+    let message = refused_flattened(&twice, &[]);
+    let named = ["dropout", "learning_rate"].map(|key| format!("--set {key}=0,1: {key}: invalid type"));
+    assert!(named.iter().any(|start| message.starts_with(start)), "{message}");
+}
+
+#[test]
+fn an_unknown_key_below_a_flattened_struct_is_refused_with_the_nearest() {
+    let message = refused_flattened(&set("stop.patince", "3"), &[]);
+    assert_eq!(message, "--set stop.patince=3: unknown key \"stop.patince\"; did you mean \"stop.patience\"?");
+    let message = refused_flattened(&set("source.limt", "3"), &[]);
+    assert_eq!(message, "--set source.limt=3: unknown key \"source.limt\"; did you mean \"source.limit\"?");
+    let message = refused_flattened(&set("dropuot", "0.2"), &[]);
+    assert_eq!(message, "--set dropuot=0.2: unknown key \"dropuot\"; did you mean \"dropout\"?");
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let absent = Common { config: Some("no/such/settings.toml".into()), ..Common::default() };

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod config;
+mod faults;
 mod figures;
 mod observe;
+mod page;
 mod report;
 mod run;
+mod training;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use nn_core::train::{Event, Observer, StopReason};
 use serde_json::Value;
 use workbench::args::Verbosity;
-use workbench::observe::{METRICS_LOG, Reporter, curves};
+use workbench::observe::{METRICS_LOG, Reporter, counted, curves};
 
 const EPOCHS: usize = 3;
 const STEPS: usize = 4;
@@ -78,6 +78,11 @@ fn logged(folder: &Path) -> Vec<Value> {
         .map(|line| serde_json::from_str(line).unwrap())
         .filter(|line: &Value| line["event"] != "started")
         .collect()
+}
+
+#[test]
+fn one_thing_has_no_plural() {
+    assert_eq!([0, 1, 2].map(|n| counted(n, "model")), ["0 models", "1 model", "2 models"]);
 }
 
 #[test]

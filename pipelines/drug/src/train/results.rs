@@ -2,13 +2,16 @@
 
 use crate::cli::counted;
 use crate::inputs::Loaded;
-use drug::baselines::Baseline;
+use drug::baselines::{self, Baseline};
 use drug::io::parquet::{PredictionRow, PredictionWriter};
 use drug::model::Ensemble;
 use drug::predict::status;
 use drug::study::{Scores, Study};
+use nn_core::burn::tensor::Device;
 use nn_core::metrics::{self, Interval};
 use std::collections::BTreeMap;
+use workbench::args::Common;
+use workbench::observe::say;
 use workbench::record::{RunMetrics, Summary};
 use workbench::run::RunFolder;
 use workbench::table::Table;
@@ -19,6 +22,28 @@ const RESAMPLES: usize = 500;
 const LEVEL: f64 = 0.95;
 /// Scores that get an interval and stand in the printed table.
 const SHOWN: [&str; 6] = ["mse", "ci", "ci_above_floor", "rm2", "pearson", "average_precision"];
+
+/// Scores of all baselines, read back where an earlier part of the run computed them for as many models.
+pub(super) fn baselines(
+    common: &Common,
+    folder: &RunFolder,
+    study: &Study<'_>,
+    device: &Device,
+) -> anyhow::Result<Vec<Baseline>> {
+    const FILE: &str = "baselines.json";
+    if folder.resumed() && folder.file(FILE)?.is_file() {
+        let found: Vec<Baseline> = folder.read_json(FILE)?;
+        // The slow ones are fitted once, all others for each model.
+        let fitted = found.iter().map(|baseline| baseline.scores.len()).max();
+        if fitted == Some(study.config().models) {
+            return Ok(found);
+        }
+    }
+    say(common, "baselines");
+    let found = baselines::all(study, device)?;
+    folder.write_json(FILE, &found)?;
+    Ok(found)
+}
 
 /// The mean prediction for each row.
 pub(super) fn mean_of(predictions: &[Vec<f64>]) -> Vec<f64> {

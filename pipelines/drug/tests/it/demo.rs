@@ -1,33 +1,20 @@
 //! The demo leaves a complete run folder behind.
 
-use crate::browser::dump_dom;
 use crate::command::demo_run;
 use serde_json::Value;
 use std::fs;
+use tests::browser::is_drawn;
+use tests::run::is_complete;
 
 fn json(name: &str) -> Value {
-    let path = demo_run().join(name);
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .unwrap()
+    tests::run::json(&demo_run().join(name))
 }
 
 #[test]
 fn the_run_folder_is_complete() {
-    let run = demo_run();
-    for name in
-        ["config.toml", "environment.json", "data.json", "logs/fold-0/metrics.jsonl", "metrics.json", "report.html"]
-    {
-        let size = fs::metadata(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).len();
-        assert!(size > 0, "{name} is empty");
-    }
-    let figures = fs::read_dir(run.join("figures")).unwrap();
-    assert!(figures.count() > 0, "there is no figure");
-    let left: Vec<_> = fs::read_dir(run)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .filter(|n| n.to_string_lossy().ends_with(".tmp"))
-        .collect();
-    assert!(left.is_empty(), "temporary files were left: {left:?}");
+    let names =
+        ["config.toml", "environment.json", "data.json", "logs/fold-0/metrics.jsonl", "metrics.json", "report.html"];
+    is_complete(demo_run(), &names, 1);
 }
 
 #[test]
@@ -71,27 +58,5 @@ fn the_screen_keeps_the_row_that_is_no_molecule() {
 /// The report is opened in a browser: all figures are drawn, the console stays empty, nothing is loaded from elsewhere.
 #[test]
 fn the_report_is_drawn_in_a_browser() {
-    let report = demo_run().join("report.html");
-    let source = fs::read_to_string(&report).unwrap();
-    for foreign in ["src=\"http", "href=\"http://fonts", "@import", "<link rel=\"stylesheet\""] {
-        assert!(!source.contains(foreign), "the report is not self-contained: {foreign}");
-    }
-    for width in [1280, 420] {
-        let Some((dom, console)) = dump_dom(&report, width) else { return };
-        assert!(console.is_empty(), "at {width} px the console says: {console:#?}");
-        let figures: Vec<&str> =
-            dom.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|(f, _)| f).collect();
-        let figures: Vec<&str> = figures
-            .into_iter()
-            .filter(|figure| figure.split('>').next().is_some_and(|tag| tag.contains("figure")))
-            .collect();
-        assert!(figures.len() >= 3, "only {} figures", figures.len());
-        for figure in figures {
-            let shapes = ["<path", "<circle", "<rect", "<polyline", "<polygon", "<line"];
-            let drawn: usize = shapes.iter().map(|shape| figure.matches(shape).count()).sum();
-            let name = figure.split('>').next().unwrap_or_default();
-            assert!(drawn > 5, "at {width} px only {drawn} shapes in: {name}");
-            assert!(!figure.contains("NaN"), "a coordinate is not a number in: {name}");
-        }
-    }
+    is_drawn(&demo_run().join("report.html"), 3);
 }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(clippy::print_stderr, reason = "a test that needs what is not there says so")]
 
-mod browser;
 mod command;
+mod data;
 mod demo;
+mod faults;
+mod interrupt;
 mod messages;
 mod predict;
 mod resume;

@@ -1,8 +1,8 @@
 //! What goes wrong is told once, with the place and the remedy, and the exit status says whose fault it is: 1 for the data
 //! or the run, 2 for the command line or the configuration.
 
-use crate::command::{demo_run, folder_with, galen_drug, galen_drug_in, galen_drug_with};
-use std::path::Path;
+use crate::command::{PROGRAM, demo_run, folder_with, galen_drug, galen_drug_in};
+use tests::command::devices_are_named;
 
 #[test]
 fn usage_and_configuration_end_with_2() {
@@ -45,12 +45,7 @@ fn every_command_shows_its_settings() {
         ("explain", [&model[..], &lists[..]].concat(), vec!["device = \"ndarray\"", "window = 5"]),
         ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false"]),
     ] {
-        let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
-        let shown = galen_drug_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
-        let shown = shown.ends_with(0).stdout;
-        for line in lines {
-            assert!(shown.contains(line), "{verb}: {line} is missing in:\n{shown}");
-        }
+        PROGRAM.shows_settings(verb, &more, &lines);
     }
 }
 
@@ -108,9 +103,7 @@ fn data_that_is_not_there_ends_with_1_and_is_named() {
         (vec!["audit", "--data", "absent.csv"], "absent.csv"),
         (vec!["predict", "--model", "absent", "--smiles", "a.smi", "--fasta", "a.fa"], "absent"),
     ] {
-        let finished = galen_drug(&arguments).ends_with(1).says(text);
-        assert!(finished.stdout.is_empty(), "results only on stdout: {}", finished.stdout);
-        assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
+        galen_drug(&arguments).ends_with(1).says(text).says_no_more();
     }
 }
 
@@ -128,19 +121,11 @@ fn a_missing_list_of_compounds_is_named() {
 fn a_device_that_was_not_compiled_in_names_its_feature() {
     let folder = folder_with(&[("list.smi", "CCO\n"), ("targets.fa", ">one\nMKTAYIAK\n")]);
     let model = demo_run().to_string_lossy().into_owned();
-    let predict = |device: &str| {
+    devices_are_named(cfg!(feature = "cuda"), |device| {
         let arguments =
             ["predict", "--model", &model, "--smiles", "list.smi", "--fasta", "targets.fa", "--device", device];
         galen_drug_in(folder.path(), &arguments)
-    };
-    let unknown = predict("tpu");
-    assert_ne!(unknown.code, Some(0));
-    unknown.says("use cpu, ndarray, cuda:N or gpu:N");
-    if cfg!(not(feature = "cuda")) {
-        let absent = predict("cuda:0");
-        assert_ne!(absent.code, Some(0));
-        absent.says("--features cuda");
-    }
+    });
 }
 
 #[test]

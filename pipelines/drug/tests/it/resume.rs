@@ -1,11 +1,12 @@
 //! A run that was stopped ends as if nothing had happened, on the same data and in a folder of its own.
 
-use crate::command::{Started, folder_with, galen_drug_in, start};
+use crate::command::{PROGRAM, folder_with, galen_drug_in};
 use drug::io::affinity::to_csv;
 use drug::synthetic::{SyntheticConfig, affinity_table};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tests::run::{json, names_the_holder};
 
 /// A small table of generated affinities.
 fn table() -> String {
@@ -14,7 +15,7 @@ fn table() -> String {
 }
 
 /// `train` on `pairs.csv` into `run`, with a network of a few filters.
-fn train<'a>(run: &'a str, epochs: &'a str, models: &'a str) -> Vec<&'a str> {
+fn train(run: &str, epochs: &str, models: &str) -> Vec<String> {
     let mut words = vec!["train", "--data", "pairs.csv", "--run-dir", run, "--epochs", epochs, "--models", models];
     for setting in [
         "network.filters=4",
@@ -27,63 +28,24 @@ fn train<'a>(run: &'a str, epochs: &'a str, models: &'a str) -> Vec<&'a str> {
     ] {
         words.extend(["--set", setting]);
     }
-    words
-}
-
-/// Whether the first model of the run has a checkpoint.
-fn has_checkpoint(run: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(run.join("checkpoint/fold-0/last")) else { return false };
-    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("manifest-"))
-}
-
-/// Starts a run in `folder` and waits for its first checkpoint.
-fn started(folder: &Path, epochs: &str, models: &str) -> Started {
-    let mut run = start(folder, &train("stopped", epochs, models));
-    run.wait_for(|| has_checkpoint(&folder.join("stopped")));
-    run
+    words.into_iter().map(str::to_owned).collect()
 }
 
 fn metrics(folder: &Path, run: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder.join(run).join("metrics.json")).unwrap()).unwrap()
+    json(&folder.join(run).join("metrics.json"))
 }
 
 #[cfg(unix)]
 #[test]
 fn a_stopped_run_ends_in_the_same_bytes() {
     let folder = folder_with(&[("pairs.csv", &table())]);
-    let path = folder.path();
-    galen_drug_in(path, &train("whole", "12", "2")).ends_with(0);
-
-    let run = started(path, "12", "2");
-    run.interrupt();
-    let stopped = run.finish().ends_with(130).says("interrupted: stopped by Ctrl-C after a checkpoint was written");
-    assert!(!path.join("stopped/metrics.json").exists());
-    let command = stopped.stderr.split("resume with: ").nth(1).expect("a command").lines().next().unwrap();
-    assert_eq!(command, "galen-drug train --run-dir stopped --resume");
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
-    galen_drug_in(path, &words).ends_with(0).says("resumed at epoch");
-
-    for model in ["model/fold-0.safetensors", "model/fold-1.safetensors"] {
-        let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join(model)).unwrap());
-        assert!(whole == stopped, "{model} differs");
-    }
-    let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
-    for key in ["metrics", "baselines", "epochs", "seeds", "data"] {
-        assert_eq!(whole[key], stopped[key], "{key}");
-    }
+    tests::run::ends_in_the_same_bytes(&PROGRAM, folder.path(), "fold", |run| train(run, "12", "2"));
 }
 
 #[test]
 fn a_second_process_is_told_the_first() {
     let folder = folder_with(&[("pairs.csv", &table())]);
-    let first = started(folder.path(), "100000", "1");
-    for resume in [false, true] {
-        let mut words = train("stopped", "100000", "1");
-        words.extend(resume.then_some("--resume"));
-        let holder = format!("in use by process {}", first.id());
-        galen_drug_in(folder.path(), &words).ends_with(1).says(&holder).says("--run-dir");
-    }
-    first.kill();
+    names_the_holder(&PROGRAM, folder.path(), "fold", &train("stopped", "100000", "1"));
 }
 
 #[test]
@@ -105,7 +67,7 @@ fn a_finished_run_goes_on_with_more_of_the_same_only() {
     galen_drug_in(path, &with(&["--epochs", "3", "--models", "2"])).ends_with(0).says("now for up to 3");
     let found = metrics(path, "run");
     assert_eq!(found["epochs"], serde_json::json!([3, 3]));
-    let baselines: Value = serde_json::from_str(&fs::read_to_string(path.join("run/baselines.json")).unwrap()).unwrap();
+    let baselines = json(&path.join("run/baselines.json"));
     assert_eq!(baselines[0]["scores"].as_array().map(Vec::len), Some(2), "the baselines are those of both models");
 
     let other = galen_drug_in(path, &with(&["--seed", "9", "--quantity", "kiba"])).ends_with(1);
