@@ -44,11 +44,12 @@ pub const BINS: usize = 10;
 
 /// The scores, in the order in which tables show them.
 ///
+/// `auprc` is the average precision: steps between the points of the curve, not trapezoids, which promise too much.
 /// `ece` has bins of equal width, `ece_equal_mass` of equally many rows. `calibration_slope` is 1 and
 /// `calibration_intercept` 0 where probabilities are right; see [`Calibration`].
 pub const SCORES: [&str; 9] = [
     "auroc",
-    "average_precision",
+    "auprc",
     "brier",
     "ece",
     "ece_equal_mass",
@@ -157,7 +158,7 @@ impl Judged {
         let (labels, probabilities) = (&self.labels, &self.probabilities);
         match name {
             "auroc" => metrics::auroc(labels, &self.logits),
-            "average_precision" => metrics::average_precision(labels, &self.logits),
+            "auprc" => metrics::average_precision(labels, &self.logits),
             "brier" => metrics::brier(labels, probabilities),
             "ece" => metrics::ece_equal_width(labels, probabilities, BINS),
             "ece_equal_mass" => metrics::ece_equal_mass(labels, probabilities, BINS),

@@ -215,8 +215,7 @@ impl RiskModel {
     /// # Errors
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let metadata = store::load_metadata(path)?;
-        store::check_architecture(&metadata, ARCHITECTURE)?;
+        let metadata = store::load_metadata_of(path, ARCHITECTURE)?;
         let card = ModelCard {
             network: entry(&metadata, store::CONFIG, path)?,
             preprocessing: entry(&metadata, store::PREPROCESSING, path)?,

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`Demo`] | a hazard that depends on the order of two drugs and the time between them: no count of codes can see it |
 //! | [`Canary`] | a task with one leak of each kind, and its clean twin: the audit must find the one and pass the other |
-//! | [`mimic_tables`] | hospital tables of any size in the shape of MIMIC, to measure conversion with |
+//! | [`mimic_tables`] | hospital tables of any size in the shape of MIMIC-III, to measure conversion with |
+//! | [`mimic4_tables`] | a few in the shape of MIMIC-IV, in which the first day tells who will die in hospital |
 //!
 //! ```
 //! use ehr::synthetic::{Demo, DemoConfig};
@@ -17,10 +18,12 @@
 mod canary;
 mod demo;
 mod mimic;
+mod mimic4;
 
 pub use self::canary::{Canary, CanaryConfig};
 pub use self::demo::{DEMO_COHORT, Demo, DemoConfig, DemoTruth, EMBER, SQUALL, TIDE};
 pub use self::mimic::{MimicTables, mimic_tables};
+pub use self::mimic4::{Mimic4Tables, mimic4_tables};
 
 use nn_core::config::ConfigError;
 use rand::RngExt;

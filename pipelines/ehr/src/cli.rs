@@ -4,12 +4,9 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use workbench::args::Common;
+use workbench::args::{Common, Repeats};
 
-/// A number with its noun, as `1 label` and `5 labels`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+pub(crate) use workbench::observe::counted;
 
 /// Deep learning for health records: from hospital tables, FHIR and MEDS to calibrated predictions and their report.
 #[derive(Debug, Parser)]
@@ -25,6 +22,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Convert any source to a MEDS data set within a cap on memory; with a task also its labels, split and audit
     Prepare(Prepare),
+    /// Write a table of what was known at each prediction time, for R, Python or a spreadsheet
+    Features(Features),
     /// Train models, judge them beside the baselines, and write a report
     Train(Train),
     /// Judge trained models on labelled records
@@ -37,7 +36,7 @@ pub(crate) enum Verb {
     Audit(Audit),
     /// Find who has a disease by rules of laboratory values, codes and notes, and count by arm
     Phenotype(Phenotype),
-    /// Look codes up: ICD-9, ICD-10, CCS, NDC, with the maps between them
+    /// Look codes up: ICD-9, ICD-10, CCS, NDC, `RxNorm`, ATC, with the maps between them
     Codes(Codes),
     /// List the published systems this binary has
     Systems,
@@ -112,6 +111,32 @@ pub(crate) struct Prepare {
     /// How to divide: upstream, subject, calendar, site
     #[arg(long)]
     pub(crate) split: Option<String>,
+    /// Folder of code tables: what stands above each code (ICD, CCS, ATC) goes into the set, so that a code that a model
+    /// does not know stands for it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) maps: Option<PathBuf>,
+    /// Folder of the drug tables, or of the files of an `RxNorm` release
+    #[arg(long, value_name = "FOLDER", requires = "maps")]
+    pub(crate) drugs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Features {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// How to divide: upstream, subject, calendar, site; columns are chosen on the training part [default: subject]
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+    /// What is made of the values of a code, comma separated; also first, sd, since
+    /// [default: last,mean,min,max,count,slope]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) statistics: Vec<String>,
+    /// Times before the prediction time, comma separated, as 24h,7d [default: all that is known]
+    #[arg(long, value_name = "SPANS", value_delimiter = ',')]
+    pub(crate) windows: Vec<String>,
+    /// File for the table: .parquet or .csv
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -127,15 +152,11 @@ pub(crate) struct Train {
     /// How to divide: upstream, subject, calendar, site [default: subject]
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Models to train, each with a seed of its own
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
     /// Folds of a cross-validation, each model tested on another one [default: one held-out part for all models]
     #[arg(long)]
     pub(crate) folds: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
     /// Train although the audit finds a leak; the results say so
     #[arg(long)]
     pub(crate) allow_leaks: bool,
@@ -224,7 +245,7 @@ pub(crate) struct Codes {
     /// Folder of the code tables [default: `ehr/icd_maps` under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) maps: Option<PathBuf>,
-    /// Folder of the drug tables [default: `ehr/drug_maps` under the data root]
+    /// Folder of the drug tables, or of the files of an `RxNorm` release [default: `ehr/drug_maps` under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) drugs: Option<PathBuf>,
 }
@@ -248,6 +269,8 @@ pub(crate) enum Which {
     DynamicDeephit,
     /// Skip-gram vectors of codes against their categories
     CodeEmbeddings,
+    /// `Med2Vec`: vectors of codes and visits, and what the next visit will bring
+    Med2vec,
 }
 
 #[derive(Debug, Args)]
@@ -264,12 +287,8 @@ pub(crate) struct Experiment {
     /// Folder of the code tables [default: `ehr/icd_maps` under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) maps: Option<PathBuf>,
-    /// Models to train, each with a seed of its own
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
 }
 
 /// What to measure.

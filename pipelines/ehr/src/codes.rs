@@ -3,7 +3,7 @@
 use crate::cli::Codes;
 use crate::config::{NoConfig, settings, without_run_folder};
 use crate::inputs::locate;
-use ehr::codes::drug::{AtcTable, NdcMatch, NdcTable};
+use ehr::codes::drug::NdcMatch;
 use ehr::codes::{CodeReport, CodeTables, Coded, System};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -67,13 +67,7 @@ pub(crate) fn tables(common: &Common, maps: Option<&PathBuf>, drugs: Option<&Pat
         None => locate(Path::new(DRUGS), common).ok(),
     };
     if let Some(folder) = folder {
-        let (ndc, atc) = (folder.join("ndc2rxnorm_mapping.txt"), folder.join("rxnorm2atc.csv"));
-        if tables.ndc.is_none() && ndc.is_file() {
-            tables.ndc = Some(NdcTable::load(&ndc)?);
-        }
-        if tables.atc.is_none() && atc.is_file() {
-            tables.atc = Some(AtcTable::load(&atc)?);
-        }
+        tables.add_drugs(&folder)?;
     }
     Ok(tables)
 }
@@ -83,7 +77,8 @@ fn meanings(text: &str) -> Vec<(System, String)> {
     if let Some(coded) = Coded::parse(text) {
         return vec![(coded.system, coded.code)];
     }
-    [System::Icd9Cm, System::Icd10Cm, System::Icd9Procedure, System::Ndc].map(|system| (system, text.to_owned())).into()
+    let systems = [System::Icd9Cm, System::Icd10Cm, System::Icd9Procedure, System::Ndc, System::RxNorm, System::Atc];
+    systems.map(|system| (system, text.to_owned())).into()
 }
 
 /// Whether any table has the code itself.
@@ -95,6 +90,9 @@ fn is_known(report: &CodeReport) -> bool {
         || report.ccs.is_some()
         || report.ccsr.is_some()
         || report.rxnorm.as_ref().is_some_and(|found| *found != NdcMatch::Unknown)
+        || !report.atc.is_empty()
+        // whose main groups are known without a table
+        || report.system == System::Atc
 }
 
 fn table(report: &CodeReport) -> Table {
@@ -144,6 +142,6 @@ mod tests {
     #[test]
     fn a_system_that_is_named_is_the_only_one() {
         assert_eq!(meanings("DIAGNOSIS//ICD9CM//250.00"), [(System::Icd9Cm, "25000".to_owned())]);
-        assert_eq!(meanings("250.00").len(), 4);
+        assert_eq!(meanings("250.00").len(), 6);
     }
 }

@@ -5,14 +5,15 @@ use ehr::audit::AuditConfig;
 use ehr::split::SplitConfig;
 use ehr::study::{InputConfig, NetworkConfig, StudyConfig};
 use nn_core::config::in_range;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve, to_toml};
+use workbench::config::{Flags, choice, resolve};
+use workbench::data::{DatasetError, whole};
 use workbench::exit::Usage;
-use workbench::run::{CONFIG, RunFolder};
+use workbench::run::RunFolder;
+
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
 
 /// Memory that a conversion uses where nothing else is said.
 const MEMORY: &str = "4GiB";
@@ -52,18 +53,18 @@ impl Default for SourceConfig {
 }
 
 impl SourceConfig {
-    /// Makes every path whole with `whole`, so that a run can be continued from another folder.
-    pub(crate) fn located(&mut self, whole: impl Fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
-        self.data = whole(&self.data)?;
+    /// Makes every path whole, so that a run can be continued from another folder and without `--data-root`.
+    pub(crate) fn located(&mut self, common: &Common) -> Result<(), DatasetError> {
+        self.data = whole(&self.data, common)?;
         for path in [&mut self.mapping, &mut self.task, &mut self.labels].into_iter().flatten() {
-            *path = whole(path)?;
+            *path = whole(path, common)?;
         }
         Ok(())
     }
 }
 
 /// The options that say where the data comes from, added to `flags`.
-fn source(flags: Flags, args: &Source) -> Flags {
+pub(crate) fn source(flags: Flags, args: &Source) -> Flags {
     flags
         .set("source.data", args.data.as_ref())
         .set("source.format", args.format)
@@ -150,13 +151,13 @@ impl RunConfig {
     fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
         // Several names stand for one system with other sizes; the sizes are in the defaults already.
         let system = args.system.as_deref().map(NetworkConfig::named).transpose()?;
-        let flags = Flags::new()
+        let flags = args
+            .repeats
+            .flags()
             .set("dataset", args.dataset.as_deref())
             .set("network.system", system.map(|network| network.system()))
             .set("division.kind", args.split.as_deref())
-            .set("models", args.models)
             .set("folds", args.folds)
-            .set("epochs", args.epochs)
             .set("allow_leaks", args.allow_leaks.then_some(true));
         let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
         if config.demo.is_some() {
@@ -181,7 +182,7 @@ impl RunConfig {
 }
 
 /// Refuses a source without data.
-fn named(source: &SourceConfig) -> Result<(), Usage> {
+pub(crate) fn named(source: &SourceConfig) -> Result<(), Usage> {
     if source.data.as_os_str().is_empty() {
         return Err(Usage("no data is named; give --data PATH (a MEDS data set, hospital tables, FHIR, …)".into()));
     }
@@ -201,81 +202,11 @@ fn stem(path: &Path) -> String {
     if short.is_empty() { name } else { short.to_owned() }
 }
 
-/// The system that is asked for, by option, setting, environment, file or the run that is continued, in this order;
-/// told by the data where nobody does.
+/// The system that is asked for, by option or in the settings; told by the data where nobody does.
 fn chosen_system(common: &Common, args: &Train) -> String {
-    const KEY: &str = "network.system";
-    if let Some(name) = &args.system {
-        return name.clone();
-    }
-    if let Some((_, name)) = common.set.iter().rev().find(|(key, _)| key == KEY) {
-        return name.trim_matches('"').to_owned();
-    }
-    let variables = workbench::args::environment();
-    if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
-        return name.clone();
-    }
-    let earlier = common.named_run_dir().filter(|_| common.resume).map(|folder| folder.join(CONFIG));
-    // What is wrong with a file is said where all of it is read.
-    let read = |path: &PathBuf| system_in(&std::fs::read_to_string(path).ok()?);
-    if let Some(name) = common.config.as_ref().and_then(read).or_else(|| earlier.as_ref().and_then(read)) {
-        return name;
-    }
-    if args.source.format == Some(Format::P12) { "gru-d" } else { "gru" }.to_owned()
-}
-
-/// The value of `network.system` in a TOML text.
-fn system_in(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    Some(table.get("network")?.get("system")?.as_str()?.to_owned())
-}
-
-/// Prints a configuration.
-pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
-    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
-}
-
-/// The settings of a command that is no run; `None` where they were only to be shown.
-pub(crate) fn settings<T: Serialize + DeserializeOwned>(
-    defaults: &T,
-    common: &Common,
-    flags: Flags,
-) -> anyhow::Result<Option<T>> {
-    let settings = resolve(defaults, common, flags)?;
-    if common.print_config {
-        print(&settings)?;
-        return Ok(None);
-    }
-    Ok(Some(settings))
-}
-
-/// Refuses the options of a run where none is written.
-pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
-    let option = match (common.run_dir.is_some(), common.resume) {
-        (true, _) => "--run-dir",
-        (false, true) => "--resume",
-        (false, false) => return Ok(()),
-    };
-    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
-}
-
-/// Settings of a command that has none of its own.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NoConfig {}
-
-/// Settings of `bench`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct DeviceConfig {
-    /// Where to compute.
-    pub(crate) device: String,
-}
-
-impl DeviceConfig {
-    /// File, environment and options; `None` where they were only to be shown.
-    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
-        settings(&Self { device: "cpu".into() }, common, Flags::new())
-    }
+    let named = args.system.clone().or_else(|| choice(common, "network.system"));
+    let told = if args.source.format == Some(Format::P12) { "gru-d" } else { "gru" };
+    named.unwrap_or_else(|| told.to_owned())
 }
 
 /// Settings of the commands that only read records: `evaluate`, `predict`, `explain`, `phenotype`.
@@ -354,13 +285,6 @@ impl SetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_system_of_a_file_is_found_in_its_section_only() {
-        assert_eq!(system_in("[network]\nhidden = 4\nsystem = \"gru-d\"\n").as_deref(), Some("gru-d"));
-        assert_eq!(system_in("system = \"gru-d\"\n[network]\n[source]\nsystem = \"x\"\n"), None);
-        assert_eq!(system_in("[network\n"), None);
-    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

@@ -65,7 +65,7 @@ pub(crate) fn run(common: &Common, args: &Arguments, stop: &AtomicBool) -> anyho
     }
     settings.validate()?;
     if common.print_config {
-        return print(&config);
+        return Ok(print(&config)?);
     }
     let made = Demo::new(&settings)?;
     let (data, task) = generated(common, &run_dir, &made)?;

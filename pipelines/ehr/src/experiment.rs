@@ -6,6 +6,7 @@ mod deep_patient;
 mod doctor_ai;
 mod embeddings;
 mod histories;
+mod med2vec;
 
 use crate::cli::{Experiment, Format, Which, counted};
 use crate::codes::MAPS;
@@ -18,7 +19,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
-use workbench::config::Flags;
 use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
 use workbench::report::{Page, Section};
 use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
@@ -75,6 +75,7 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         Which::DeepPatient => ("deep-patient", deep_patient::EPOCHS, "ehr/diabetes130"),
         Which::DynamicDeephit => ("dynamic-deephit-pbc2", deep_hit::EPOCHS, "ehr/pbc2/pbc2_cleaned.csv"),
         Which::CodeEmbeddings => ("code-embeddings", embeddings::EPOCHS, "ehr/diabetes130"),
+        Which::Med2vec => ("med2vec", med2vec::EPOCHS, "ehr/diabetes130"),
     };
     let defaults = ExperimentConfig {
         device: "cpu".into(),
@@ -85,12 +86,8 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         format: None,
         maps: MAPS.into(),
     };
-    let flags = Flags::new()
-        .set("models", args.models)
-        .set("epochs", args.epochs)
-        .set("data", args.data.as_ref())
-        .set("format", args.format)
-        .set("maps", args.maps.as_ref());
+    let flags =
+        args.repeats.flags().set("data", args.data.as_ref()).set("format", args.format).set("maps", args.maps.as_ref());
     let Some(config) = settings(&defaults, common, flags)? else { return Ok(()) };
     in_range("models", config.models, 1..=100)?;
     in_range("epochs", config.epochs, 1..=100_000)?;
@@ -108,6 +105,7 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         Which::DeepPatient => deep_patient::run(&bench, &device)?,
         Which::DynamicDeephit => deep_hit::run(&bench, &device)?,
         Which::CodeEmbeddings => embeddings::run(&bench)?,
+        Which::Med2vec => med2vec::run(&bench, &device)?,
     };
     folder.write_json(DATA, &found.record)?;
     let dataset = config.data.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -19,12 +19,13 @@ use ehr::model::ModelCard;
 use ehr::split::Split;
 use ehr::study::{Asked, Plan};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workbench::args::Common;
-use workbench::data::dataset;
 use workbench::exit::Usage;
 use workbench::observe::say;
 use workbench::record::{DataRecord, Input};
+
+pub(crate) use workbench::data::locate;
 
 /// Files of a folder that are hashed; of larger ones, names and sizes must do.
 const HASHED: usize = 4096;
@@ -43,14 +44,6 @@ pub(crate) struct Loaded {
     pub(crate) own: Option<(String, Vec<Label>)>,
     /// Clinicians' scores that came with the set: by name, the score of each subject.
     pub(crate) scores: Vec<(String, BTreeMap<i64, f32>)>,
-}
-
-/// The path itself, or below the data root where it is not there.
-pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    if path.exists() || path.is_absolute() {
-        return Ok(path.to_owned());
-    }
-    Ok(dataset(common.data_root().as_deref(), &path.to_string_lossy())?)
 }
 
 /// The layout of the data: the one that was named, or that of what is there.
@@ -111,6 +104,8 @@ pub(crate) fn load(common: &Common, source: &SourceConfig) -> anyhow::Result<Loa
         },
     };
     loaded.inputs = inputs;
+    // No row is lost in silence, whichever command reads.
+    say(common, &loaded.told);
     say(
         common,
         &format!("{} of {}", counted(loaded.events.rows(), "event"), counted(loaded.events.subjects(), "subject")),
@@ -199,6 +194,11 @@ fn of_definition(common: &Common, loaded: &Loaded, text: &str) -> anyhow::Result
     let cohort = Cohort::from_toml(text)?;
     let found = cohort.labels(&loaded.events)?;
     say(common, &format!("cohort {}: {}", cohort.name, found.attrition));
+    anyhow::ensure!(
+        !found.labels.is_empty(),
+        "the outcome is a time to an event (kind = \"survival\"), for which no command here has a model; ask for an event \
+         within a horizon instead"
+    );
     Ok(Asked::of_cohort(&cohort, text, found))
 }
 

@@ -11,6 +11,7 @@ mod demo;
 mod evaluate;
 mod experiment;
 mod explain;
+mod features;
 mod inputs;
 mod page;
 mod phenotype;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let Cli { common, verb } = Cli::parse();
     workbench::exit::run(|stop| match verb {
         Verb::Prepare(args) => prepare::run(&common, &args),
+        Verb::Features(args) => features::run(&common, &args),
         Verb::Train(args) => train::run(&common, &args, &stop),
         Verb::Evaluate(args) => evaluate::run(&common, &args),
         Verb::Predict(args) => predict::run(&common, &args),

@@ -1,11 +1,13 @@
 //! `prepare`: any source to a MEDS data set within a cap on memory; with a task also its labels, its split and its
 //! audit.
 
-use crate::cli::{Format, Prepare};
+use crate::cli::{Format, Prepare, counted};
 use crate::config::{SetConfig, without_run_folder};
 use crate::inputs;
 use crate::predict::write;
 use anyhow::Context;
+use ehr::codebook::Codebook;
+use ehr::codes::hierarchy::describe;
 use ehr::io::{etl, meds};
 use std::io::Write as _;
 use workbench::args::Common;
@@ -31,6 +33,7 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
         format!("{}{}", set.counts, notices.concat())
     };
     write(&args.out.join("conversion.txt"), &format!("{told}\n"))?;
+    place_codes(common, args)?;
     let mut out = std::io::stdout().lock();
     if !common.json {
         writeln!(out, "{told}")?;
@@ -74,5 +77,18 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
         writeln!(out, "\nprepared: {}\ntrain on it with: {train}", args.out.display())?;
     }
     anyhow::ensure!(passed, "the audit found leaks; mend the task before any score is believed");
+    Ok(())
+}
+
+/// Adds to the set's codes what the tables say of them.
+fn place_codes(common: &Common, args: &Prepare) -> anyhow::Result<()> {
+    let Some(maps) = &args.maps else { return Ok(()) };
+    let tables = crate::codes::tables(common, Some(maps), args.drugs.as_ref())?;
+    let mut book = Codebook::new();
+    let notices = meds::read_codes(&args.out.join("metadata").join("codes.parquet"), &mut book)?;
+    notices.iter().for_each(|notice| say(common, &notice.to_string()));
+    let known = describe(&mut book, &tables);
+    meds::write_codes(&args.out, &book)?;
+    say(common, &format!("{known} of {} are of a coding system", counted(book.len(), "code")));
     Ok(())
 }

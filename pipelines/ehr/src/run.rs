@@ -1,8 +1,7 @@
 //! What every run of this program begins with.
 
 use crate::config::RunConfig;
-use anyhow::Context;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workbench::args::Common;
 use workbench::record::{DataRecord, Environment};
 use workbench::run::RunError;
@@ -22,10 +21,4 @@ pub(crate) fn open<'a>(
     let models = config.study.models;
     let opening = Opening { common, folder: run_dir, config, data, environment, models, resume };
     TrainingRun::open(opening, |key| matches!(key, "models" | "device" | "epochs"))
-}
-
-/// Makes a path whole, so that a run can be continued from another folder and without --data-root.
-pub(crate) fn whole(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    let found = crate::inputs::locate(path, common)?;
-    std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
 }

@@ -11,10 +11,16 @@ use workbench::table::Table;
 
 /// Systems that `experiment` runs, or that stand beside others as baselines.
 const OTHERS: [(&str, &str); 8] = [
-    ("deep-patient", "Miotto et al. 2016: denoising autoencoders, then a forest for each disease"),
-    ("med2vec", "Choi et al. 2016: vectors of codes and of visits"),
-    ("skip-gram", "Choi E. et al. 2016, Choi Y. et al. 2016: vectors of codes from what stands near in time"),
-    ("dynamic-deephit", "Lee et al. 2020: competing risks from measurements so far"),
+    (
+        "deep-patient",
+        "Miotto et al. 2016: denoising autoencoders, then a forest for each disease; `experiment deep-patient`",
+    ),
+    ("med2vec", "Choi et al. 2016: vectors of codes and of visits; `experiment med2vec`"),
+    (
+        "skip-gram",
+        "Choi E. et al. 2016, Choi Y. et al. 2016: vectors of codes from what stands near; `experiment code-embeddings`",
+    ),
+    ("dynamic-deephit", "Lee et al. 2020: competing risks from measurements so far; `experiment dynamic-deephit`"),
     ("landmark Cox", "proportional hazards among those still at risk; beside Dynamic-DeepHit"),
     ("logistic regression", "on last, mean, least and largest values; beside every network"),
     ("gradient-boosted trees", "on the same table"),

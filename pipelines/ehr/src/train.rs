@@ -8,7 +8,7 @@ pub(crate) use self::results::{SHOWN, groups_of};
 use crate::cli::{Train, counted};
 use crate::config::{self, RunConfig};
 use crate::inputs::{self, Loaded};
-use crate::run::{self, whole};
+use crate::run;
 use anyhow::Context;
 use ehr::audit::Audit;
 use ehr::model::RiskModel;
@@ -26,11 +26,11 @@ use workbench::training::{Trained, quoted};
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
     let (mut config, run_dir) = RunConfig::for_train(common, args)?;
     if common.print_config {
-        return config::print(&config);
+        return Ok(config::print(&config)?);
     }
     // Written down whole, so that the run can be continued from another folder and without --data-root.
     let source = config.source.as_mut().context("the configuration names no data")?;
-    source.located(|path| whole(path, common))?;
+    source.located(common)?;
     let loaded = inputs::load(common, source)?;
     let asked = inputs::asked(common, source, &loaded)?;
     let resume = format!("galen-ehr train --run-dir {} --resume", quoted(&run_dir));

@@ -4,12 +4,21 @@
 //! part up to 5-4-2 with a zero. Ten digits without dashes may therefore be any of three codes, and a column that was
 //! read as numbers has lost its leading zeros; such a text is a list of [`Ndc::candidates`], among which a table may
 //! decide.
+//!
+//! From a package to its classes it is three steps: [`NdcTable`] gives the concept of `RxNorm`, what this consists of is
+//! in `RxNorm`'s relations, and its ingredients have codes of ATC ([`AtcTable`]). Both tables read a file of two columns
+//! of one's own, or the files of `RxNorm`'s release (`RXNSAT.RRF`; `RXNCONSO.RRF` with `RXNREL.RRF` beside it).
+
+mod classes;
+mod rrf;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::classes::{ATC_GROUPS, AtcTable, atc, atc_parent};
 
 use super::read::{self, Encoding};
 use super::{CodeError, CodesError, System};
@@ -121,35 +130,57 @@ pub struct NdcTable {
 }
 
 impl NdcTable {
-    /// Reads `ndc2rxnorm_mapping.txt`: a Python dictionary of texts. Entries whose key is no NDC are counted and passed
-    /// over; an empty value is a code without a concept.
+    /// Reads a table by its name and its content: `RXNSAT.RRF` of `RxNorm`'s release, of which the attributes `NDC` count;
+    /// `ndc2rxnorm_mapping.txt`, a Python dictionary of texts; otherwise lines of an NDC and a concept with a comma between,
+    /// of which the first may be a header. Entries whose key is no NDC are counted and passed over; an empty value is a
+    /// code without a concept.
     ///
     /// # Errors
-    /// [`CodesError`] for a file that is no such dictionary.
+    /// [`CodesError`] for a file that is none of these.
     pub fn load(path: &Path) -> Result<Self, CodesError> {
-        let text = read::text(path, Encoding::Utf8)?;
-        let pairs = dictionary(&text).map_err(|at| {
-            read::format(path, format!("at byte {at} a Python dictionary of texts, as {{'0033…': u'16…'}}, breaks off"))
-        })?;
         let mut table = Self { concepts: HashMap::new(), products: HashMap::new(), skipped: 0 };
-        for (key, value) in pairs {
-            let (Ok(ndc), Some(value)) = (Ndc::parse(key), value) else {
-                table.skipped += 1;
-                continue;
-            };
-            let concept = (!value.trim().is_empty()).then(|| value.trim().to_owned());
-            if let Some(concept) = &concept {
-                let agreed = table.products.entry(ndc.product().to_owned()).or_insert_with(|| Some(concept.clone()));
-                if agreed.as_ref() != Some(concept) {
-                    *agreed = None;
+        if rrf::is_release(path, "RXNSAT") {
+            rrf::packages(path, &mut |ndc, concept| table.add(ndc, Some(concept)))?;
+        } else {
+            let text = read::text(path, Encoding::Utf8)?;
+            if text.trim_start().starts_with('{') {
+                let pairs = dictionary(&text).map_err(|at| {
+                    let problem = "a Python dictionary of texts, as {'0033…': u'16…'}, breaks off";
+                    read::format(path, format!("at byte {at} {problem}"))
+                })?;
+                pairs.into_iter().for_each(|(key, value)| table.add(key, value));
+            } else {
+                for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                    let (key, value) = line.split_once(',').ok_or_else(|| {
+                        read::line(path, index, "an NDC and a concept of RxNorm with a comma between are due")
+                    })?;
+                    // a header is no code
+                    if index > 0 || Ndc::parse(bare(key)).is_ok() {
+                        table.add(bare(key), Some(bare(value)));
+                    }
                 }
             }
-            table.concepts.insert(ndc.0, concept);
         }
         if table.concepts.is_empty() {
             return Err(read::format(path, "it has no codes"));
         }
         Ok(table)
+    }
+
+    /// Takes an entry over; a package that is there twice keeps the last concept.
+    fn add(&mut self, key: &str, value: Option<&str>) {
+        let (Ok(ndc), Some(value)) = (Ndc::parse(key), value) else {
+            self.skipped += 1;
+            return;
+        };
+        let concept = (!value.trim().is_empty()).then(|| value.trim().to_owned());
+        if let Some(concept) = &concept {
+            let agreed = self.products.entry(ndc.product().to_owned()).or_insert_with(|| Some(concept.clone()));
+            if agreed.as_ref() != Some(concept) {
+                *agreed = None;
+            }
+        }
+        self.concepts.insert(ndc.0, concept);
     }
 
     /// Number of codes, those without a concept included.
@@ -198,6 +229,11 @@ impl NdcTable {
     }
 }
 
+/// A cell without blanks and quotation marks.
+fn bare(cell: &str) -> &str {
+    cell.trim().trim_matches('"')
+}
+
 /// Keys and values of a dictionary; a value that is no text is none. The error is the place where it breaks off.
 fn dictionary(text: &str) -> Result<Vec<(&str, Option<&str>)>, usize> {
     let mut pairs = Vec::new();
@@ -238,106 +274,5 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     (!inside.contains('\\')).then_some((inside, rest))
 }
 
-/// The fourteen main groups of ATC.
-pub const ATC_GROUPS: [(&str, &str); 14] = [
-    ("A", "Alimentary tract and metabolism"),
-    ("B", "Blood and blood forming organs"),
-    ("C", "Cardiovascular system"),
-    ("D", "Dermatologicals"),
-    ("G", "Genito-urinary system and sex hormones"),
-    ("H", "Systemic hormonal preparations, excluding sex hormones and insulins"),
-    ("J", "Antiinfectives for systemic use"),
-    ("L", "Antineoplastic and immunomodulating agents"),
-    ("M", "Musculo-skeletal system"),
-    ("N", "Nervous system"),
-    ("P", "Antiparasitic products, insecticides and repellents"),
-    ("R", "Respiratory system"),
-    ("S", "Sensory organs"),
-    ("V", "Various"),
-];
-
-/// Places of the five levels of ATC.
-const ATC_LEVELS: [usize; 5] = [1, 3, 4, 5, 7];
-
-/// A code of ATC of any level in capitals.
-///
-/// # Errors
-/// [`CodeError`] for another form than a letter, two digits, two letters and two digits, or a beginning of that.
-pub fn atc(text: &str) -> Result<String, CodeError> {
-    let code = text.trim().to_ascii_uppercase();
-    let fits = |(at, byte): (usize, u8)| match at {
-        1 | 2 | 5 | 6 => byte.is_ascii_digit(),
-        _ => byte.is_ascii_uppercase(),
-    };
-    let group = ATC_GROUPS.iter().any(|(group, _)| code.starts_with(group));
-    if !group || !ATC_LEVELS.contains(&code.len()) || !code.bytes().enumerate().all(fits) {
-        let problem = "a letter, two digits, two letters and two digits are due, or one of its upper levels";
-        return Err(CodeError::new(System::Atc, text, problem));
-    }
-    Ok(code)
-}
-
-/// The code one level above.
-pub fn atc_parent(code: &str) -> Option<&str> {
-    let above = ATC_LEVELS.iter().rev().find(|length| **length < code.len())?;
-    code.get(..*above)
-}
-
-/// Concepts of drugs to codes of ATC: a drug has one for each use.
-#[derive(Debug, Clone)]
-pub struct AtcTable {
-    codes: HashMap<String, Vec<String>>,
-}
-
-impl AtcTable {
-    /// Reads lines of a concept and one or more codes of ATC with commas between: `drug-atc.csv` (STITCH identifiers),
-    /// or a table of `RxNorm` identifiers. A first line without a code of ATC is a header.
-    ///
-    /// # Errors
-    /// [`CodesError`] with the line that cannot be used.
-    pub fn load(path: &Path) -> Result<Self, CodesError> {
-        let mut codes: HashMap<String, Vec<String>> = HashMap::new();
-        for (index, line) in read::text(path, Encoding::Utf8)?.lines().enumerate() {
-            if line.trim().is_empty() {
-                continue;
-            }
-            let mut cells = line.split(',').map(|cell| cell.trim().trim_matches('"'));
-            let concept = cells.next().unwrap_or("");
-            let found: Result<Vec<String>, CodeError> = cells.filter(|cell| !cell.is_empty()).map(atc).collect();
-            match found {
-                Err(_) if index == 0 => {}
-                Err(error) => return Err(read::line(path, index, error.to_string())),
-                Ok(found) if found.is_empty() || concept.is_empty() => {
-                    return Err(read::line(path, index, "a concept and a code of ATC are due"));
-                }
-                Ok(found) => {
-                    let own = codes.entry(concept.to_owned()).or_default();
-                    found.into_iter().for_each(|code| {
-                        if !own.contains(&code) {
-                            own.push(code);
-                        }
-                    });
-                }
-            }
-        }
-        if codes.is_empty() {
-            return Err(read::format(path, "it has no codes"));
-        }
-        Ok(Self { codes })
-    }
-
-    /// The codes of a concept, in the order of the table.
-    pub fn get(&self, concept: &str) -> &[String] {
-        self.codes.get(concept).map_or(&[], Vec::as_slice)
-    }
-
-    /// Number of concepts.
-    pub fn len(&self) -> usize {
-        self.codes.len()
-    }
-
-    /// Whether there is no concept.
-    pub fn is_empty(&self) -> bool {
-        self.codes.is_empty()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ pub struct Ancestor {
     pub title: Option<String>,
 }
 
-/// The ancestors of a MEDS code, the nearest first: shorter codes, for ICD then its block and chapter as far as tables
-/// say. Empty for a code that names no system.
+/// The ancestors of a MEDS code, the nearest first: shorter codes, for ICD then its block and chapter, for drugs their
+/// concept of `RxNorm` and their classes of ATC as far as tables say. Empty for a code that names no system.
 pub fn ancestors(tables: &CodeTables, code: &str) -> Vec<Ancestor> {
     let Some(coded) = Coded::parse(code) else { return Vec::new() };
     let title = |own: &str| tables.title(coded.system, own).map(str::to_owned);
@@ -40,7 +40,26 @@ pub fn ancestors(tables: &CodeTables, code: &str) -> Vec<Ancestor> {
         }
         _ => {}
     }
+    drug(tables, &coded, &mut all);
     all
+}
+
+/// Adds what stands above a drug: its concept of `RxNorm`, and its codes of ATC with theirs.
+fn drug(tables: &CodeTables, coded: &Coded<'_>, all: &mut Vec<Ancestor>) {
+    if coded.system == System::Ndc
+        && let Some(concept) = tables.ndc.as_ref().and_then(|table| table.find(&coded.code).rxcui().map(str::to_owned))
+    {
+        all.push(Ancestor { code: format!("{}/{concept}", System::RxNorm.name()), title: None });
+    }
+    let classes = tables.classes(coded.system, &coded.code);
+    let above = classes.iter().flat_map(|class| System::Atc.ancestors(class));
+    for class in classes.iter().cloned().chain(above) {
+        let code = format!("{}/{class}", System::Atc.name());
+        if all.iter().all(|known| known.code != code) {
+            let title = tables.title(System::Atc, &class).map(str::to_owned);
+            all.push(Ancestor { code, title });
+        }
+    }
 }
 
 /// The nearest ancestor of a MEDS code that is known, or the code itself; and how many steps up it is. What is written

@@ -56,6 +56,40 @@ fn decoded(bytes: Vec<u8>, encoding: Encoding) -> io::Result<String> {
     }
 }
 
+/// Bytes of the longest line that is read; the longest name of a drug has some four thousand.
+const LINE: u64 = 1 << 20;
+
+/// Hands each line of a file that is not empty to `each`, with its place from 0; for files that are too large to be held.
+pub(super) fn each_line(
+    path: &Path,
+    each: &mut dyn FnMut(usize, &str) -> Result<(), CodesError>,
+) -> Result<(), CodesError> {
+    let failed = |cause| CodesError::Read { path: path.to_path_buf(), cause };
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+    let packed = reader.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+    let mut input: Box<dyn BufRead> =
+        if packed { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) };
+    let mut bytes = Vec::new();
+    for index in 0_usize.. {
+        bytes.clear();
+        if Read::take(&mut *input, LINE + 1).read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
+            return Ok(());
+        }
+        if bytes.len() as u64 > LINE {
+            return Err(self::line(path, index, format!("it has more than {LINE} bytes, which no table of codes has")));
+        }
+        let mark: &[u8] = if index == 0 { &[0xef, 0xbb, 0xbf] } else { &[] };
+        let own: &[u8] = bytes.strip_prefix(mark).unwrap_or(&bytes);
+        let text = std::str::from_utf8(own);
+        let text = text.map_err(|_| self::line(path, index, "it is not UTF-8; convert the file"))?;
+        let text = text.trim_end_matches(['\n', '\r']);
+        if !text.is_empty() {
+            each(index, text)?;
+        }
+    }
+    Ok(())
+}
+
 /// An error about a line, counted from 0 by the caller.
 pub(super) fn line(path: &Path, index: usize, problem: impl Into<String>) -> CodesError {
     CodesError::Line { path: path.to_path_buf(), line: index + 1, problem: problem.into() }

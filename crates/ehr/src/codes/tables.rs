@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ccs::{Ccs, Ccsr, Chronic};
-use super::drug::{AtcTable, Ndc, NdcMatch, NdcTable};
+use super::drug::{ATC_GROUPS, AtcTable, Ndc, NdcMatch, NdcTable};
 use super::gem::{Gem, Translation};
 use super::icd9::Titles;
 use super::icd10::Ranges;
 use super::{CodeError, CodesError, System, hierarchy, icd9, icd10, read};
 
 /// Names of the files that are looked for, plain or with `.gz`.
-const FILES: [&str; 11] = [
+const FILES: [&str; 9] = [
     "icd9toicd10cmgem.csv",
     "icd10cmtoicd9gem.csv",
     "CCS-SingleDiagnosisGrouper.txt",
@@ -22,13 +22,22 @@ const FILES: [&str; 11] = [
     "icd10cmchapters.json",
     "CMS32_DESC_LONG_DX.txt",
     "CMS32_DESC_LONG_SG.txt",
-    "ndc2rxnorm_mapping.txt",
-    "rxnorm2atc.csv",
 ];
 
+/// Tables of packages and of classes, of which the first that is there is read: a table of one's own before `RxNorm`'s
+/// release.
+const PACKAGES: [&str; 3] = ["ndc2rxnorm.csv", "ndc2rxnorm_mapping.txt", "RXNSAT.RRF"];
+const CLASSES: [&str; 2] = ["rxnorm2atc.csv", "RXNCONSO.RRF"];
+
 /// Folders within the given one that are looked into as well: the layout of the published sets.
-const WITHIN: [&str; 4] =
-    ["icd_maps", "icd_maps/ICD10_CM_CCSR", "icd_maps/ICD_9_CM_v32_master_descriptions", "drug_maps"];
+const WITHIN: [&str; 6] = [
+    "icd_maps",
+    "icd_maps/ICD10_CM_CCSR",
+    "icd_maps/ICD_9_CM_v32_master_descriptions",
+    "drug_maps",
+    "drug_maps/rrf",
+    "rrf",
+];
 
 /// What was found of the public tables.
 #[derive(Debug, Clone, Default)]
@@ -91,15 +100,14 @@ impl CodeTables {
     /// # Errors
     /// [`CodesError`] for a table that is there and cannot be read, [`CodesError::Nothing`] if none is.
     pub fn load(folder: &Path) -> Result<Self, CodesError> {
-        let mut folders: Vec<PathBuf> = vec![folder.to_path_buf()];
-        folders.extend(WITHIN.iter().map(|within| folder.join(within)));
-        // the folder may be one of those within
-        folders.extend(WITHIN.iter().filter_map(|within| Some(folder.join(within.strip_prefix("icd_maps/")?))));
+        let folders = within(folder);
         let found = FILES.map(|name| read::find(&folders, name));
-        if found.iter().all(Option::is_none) {
-            return Err(CodesError::Nothing { folder: folder.to_path_buf(), wanted: FILES.join(", ") });
+        let [ndc, atc] = drugs(&folders);
+        if found.iter().chain([&ndc, &atc]).all(Option::is_none) {
+            let wanted = FILES.iter().chain(&PACKAGES).chain(&CLASSES).copied().collect::<Vec<_>>().join(", ");
+            return Err(CodesError::Nothing { folder: folder.to_path_buf(), wanted });
         }
-        let [forwards, backwards, ccs, ccsr, chronic, blocks, chapters, diagnoses, procedures, ndc, atc] = found;
+        let [forwards, backwards, ccs, ccsr, chronic, blocks, chapters, diagnoses, procedures] = found;
         Ok(Self {
             icd9_to_icd10: forwards.map(|path| Gem::load(&path, System::Icd9Cm)).transpose()?,
             icd10_to_icd9: backwards.map(|path| Gem::load(&path, System::Icd10Cm)).transpose()?,
@@ -115,13 +123,42 @@ impl CodeTables {
         })
     }
 
+    /// Reads the tables of drugs that are in a folder, of those that are not known yet.
+    ///
+    /// # Errors
+    /// [`CodesError`] for a table that is there and cannot be read.
+    pub fn add_drugs(&mut self, folder: &Path) -> Result<(), CodesError> {
+        let [ndc, atc] = drugs(&within(folder));
+        if let Some(path) = ndc.filter(|_| self.ndc.is_none()) {
+            self.ndc = Some(NdcTable::load(&path)?);
+        }
+        if let Some(path) = atc.filter(|_| self.atc.is_none()) {
+            self.atc = Some(AtcTable::load(&path)?);
+        }
+        Ok(())
+    }
+
     /// What a code in normal form is called.
     pub fn title(&self, system: System, code: &str) -> Option<&str> {
         match system {
             System::Icd9Cm => self.diagnoses.as_ref()?.get(code),
             System::Icd9Procedure => self.procedures.as_ref()?.get(code),
+            System::Atc => {
+                let own = self.atc.as_ref().and_then(|table| table.name(code));
+                own.or_else(|| ATC_GROUPS.iter().find(|(group, _)| *group == code).map(|(_, name)| *name))
+            }
             _ => None,
         }
+    }
+
+    /// Codes of ATC of a drug, by its package or its concept of `RxNorm` in normal form; none of another system.
+    pub fn classes(&self, system: System, code: &str) -> Vec<String> {
+        let package = self.ndc.as_ref().filter(|_| system == System::Ndc).map(|table| table.find(code));
+        let concept = match system {
+            System::RxNorm => Some(code),
+            _ => package.as_ref().and_then(NdcMatch::rxcui),
+        };
+        self.atc.as_ref().zip(concept).map_or_else(Vec::new, |(table, concept)| table.get(concept))
     }
 
     /// The general equivalence mappings from a system.
@@ -163,11 +200,7 @@ impl CodeTables {
         let ccsr = self.ccsr.as_ref().filter(|_| system == System::Icd10Cm);
         let gem = self.gem(system).ok();
         let ndc = self.ndc.as_ref().filter(|_| system == System::Ndc).map(|table| table.find(&code));
-        let concept = match system {
-            System::RxNorm => Some(code.as_str()),
-            _ => ndc.as_ref().and_then(NdcMatch::rxcui),
-        };
-        let atc = self.atc.as_ref().zip(concept).map_or_else(Vec::new, |(table, concept)| table.get(concept).to_vec());
+        let atc = self.classes(system, &code);
         Ok(CodeReport {
             system,
             printed,
@@ -186,4 +219,19 @@ impl CodeTables {
             code,
         })
     }
+}
+
+/// A folder, and those that published sets have within it.
+fn within(folder: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = vec![folder.to_path_buf()];
+    folders.extend(WITHIN.iter().map(|within| folder.join(within)));
+    // the folder may be one of those within
+    folders.extend(WITHIN.iter().filter_map(|within| Some(folder.join(within.strip_prefix("icd_maps/")?))));
+    folders
+}
+
+/// The tables of packages and of classes in some folders.
+fn drugs(folders: &[PathBuf]) -> [Option<PathBuf>; 2] {
+    let first = |names: &[&str]| names.iter().find_map(|name| read::find(folders, name));
+    [first(&PACKAGES), first(&CLASSES)]
 }

@@ -82,7 +82,7 @@ fn a_worked_example() {
     let scores = judged.scores().unwrap();
     // 5 of the 6 pairs of a positive and a negative are in order
     assert!((scores["auroc"] - 5.0 / 6.0).abs() < 1e-15);
-    assert!((scores["average_precision"] - (1.0 + 1.0 + 0.75) / 3.0).abs() < 1e-15);
+    assert!((scores["auprc"] - (1.0 + 1.0 + 0.75) / 3.0).abs() < 1e-15);
     let loss = [3.0_f64, 1.0, -0.5, -0.5, 2.0].map(|z| -probability(z).ln()).iter().sum::<f64>() / 5.0;
     assert!((scores["loss"] - loss).abs() < 1e-9);
     assert_eq!(scores.len(), SCORES.len());

@@ -154,7 +154,10 @@ struct Statics {
 pub struct FittedSeries {
     config: SeriesConfig,
     variables: Vec<String>,
+    /// What values of each variable are limited to. Of a variable that no training window has a value of, the least and
+    /// the greatest number there is: no limit, in a form that files can hold, which know no infinity.
     limits: Vec<[f32; 2]>,
+    /// 0 and 1 of such a variable.
     mean: Vec<f32>,
     deviation: Vec<f32>,
     statics: Option<Statics>,

@@ -320,6 +320,36 @@ fn outliers_are_limited_by_training() {
     assert!((value - (7.4 - mean) / deviation).abs() < 1e-4, "{value}");
 }
 
+/// JSON knows no infinity: what has no limits must come back from a file without any, and be scored.
+#[test]
+fn a_variable_without_a_training_value_in_the_window_has_no_limits() {
+    let set = events(&[
+        (1, Some(0.0), "PH", Some(7.1)),
+        (1, Some(90.0), "HR", Some(80.0)),
+        (1, Some(95.0), "HR", Some(60.0)),
+        (2, Some(99.0), "PH", Some(7.5)),
+    ]);
+    let [train, test] = [0, 1].map(|place| set.subject(place).as_of(at(100.0)));
+    let config = SeriesConfig {
+        variables: vec!["HR".to_owned(), "PH".to_owned()],
+        window: Some(Span::hours(24)),
+        statics: false,
+        age: false,
+        ..SeriesConfig::default()
+    };
+    let fitted = config.fit(&[train]).unwrap();
+    let text = serde_json::to_string(&fitted).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let limits = written["limits"].as_array().unwrap().iter().flat_map(|pair| pair.as_array().unwrap());
+    assert!(limits.clone().count() == 4 && limits.clone().all(serde_json::Value::is_f64), "{text}");
+    let read: FittedSeries = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, fitted);
+    assert_eq!(read.moments_of(1), (0.0, 1.0));
+    // as it is: nothing is known of how it spreads
+    let series = read.apply(&test).unwrap();
+    assert_eq!((series.mask.as_slice(), series.values.as_slice()), (&[0.0, 1.0][..], &[0.0, 7.5][..]));
+}
+
 #[test]
 fn provenance_names_subjects_by_digest() {
     let known = Provenance::of([3, 1, 2, 3]);

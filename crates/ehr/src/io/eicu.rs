@@ -47,3 +47,6 @@ pub fn open(folder: &Path, config: &TableConfig) -> Result<Box<dyn Source>, IoEr
         config: config.clone(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Tables of features as files, for whoever goes on with them in R, Python or a spreadsheet.
 //!
-//! A row has the subject, the prediction time and the label under the names that MEDS gives them, then the features.
-//! What was not observed is null in Parquet and an empty field in CSV.
+//! A row has the subject, the prediction time and the label under the names that MEDS gives them, the part of the subject
+//! (`split`, as MEDS spells it), then the features. What was not observed is null in Parquet and an empty field in CSV.
 
 use std::io;
 use std::path::Path;
@@ -15,16 +15,18 @@ use polars::prelude::{
 use super::IoError;
 use crate::features::Table;
 use crate::labels::{Label, LabelValue};
+use crate::split::Part;
 
 /// How times are written into CSV; fractions of a second only where there are some.
 const TIMES: &str = "%Y-%m-%d %H:%M:%S%.f";
 
-/// Writes a table whose rows are those of `labels`, as `.parquet` or `.csv`, by the name of the file.
+/// Writes a table whose rows are those of `labels`, as `.parquet` or `.csv`, by the name of the file. `parts` has one part
+/// for each label, none for a label that no part may use; an empty slice leaves the column out.
 ///
 /// # Errors
-/// [`IoError`] if the name ends otherwise, there is not one label for each row, two columns have one name, or the file
-/// cannot be written.
-pub fn write(path: &Path, labels: &[Label], table: &Table) -> Result<(), IoError> {
+/// [`IoError`] if the name ends otherwise, there is not one label or not one part for each row, two columns have one
+/// name, or the file cannot be written.
+pub fn write(path: &Path, labels: &[Label], parts: &[Option<Part>], table: &Table) -> Result<(), IoError> {
     let is = |ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     if !is("csv") && !is("parquet") {
         return Err(IoError::format(path, "features are written as .parquet or .csv; let the name end so"));
@@ -33,7 +35,10 @@ pub fn write(path: &Path, labels: &[Label], table: &Table) -> Result<(), IoError
     if rows != labels.len() {
         return Err(IoError::format(path, format!("there are {rows} rows of features and {} labels", labels.len())));
     }
-    let made = frame(labels, table);
+    if !parts.is_empty() && parts.len() != rows {
+        return Err(IoError::format(path, format!("there are {rows} rows of features and {} parts", parts.len())));
+    }
+    let made = frame(labels, parts, table);
     let mut frame = made.map_err(|error| IoError::format(path, format!("its columns make no table: {error}")))?;
     atomic::write_with(path, |file| {
         let written = if is("csv") {
@@ -54,7 +59,7 @@ fn disk(error: PolarsError) -> io::Error {
     }
 }
 
-fn frame(labels: &[Label], table: &Table) -> PolarsResult<DataFrame> {
+fn frame(labels: &[Label], parts: &[Option<Part>], table: &Table) -> PolarsResult<DataFrame> {
     let subjects: Vec<i64> = labels.iter().map(|label| label.subject).collect();
     let times: Vec<i64> = labels.iter().map(|label| label.prediction_time.0).collect();
     let times = Series::from_vec(PlSmallStr::from("prediction_time"), times);
@@ -62,6 +67,10 @@ fn frame(labels: &[Label], table: &Table) -> PolarsResult<DataFrame> {
     let mut columns =
         vec![Series::from_vec(PlSmallStr::from("subject_id"), subjects).into_column(), times.into_column()];
     values(labels, &mut columns);
+    if !parts.is_empty() {
+        let names: Vec<Option<&str>> = parts.iter().map(|part| part.map(Part::name)).collect();
+        columns.push(Series::new(PlSmallStr::from("split"), names).into_column());
+    }
     for (place, name) in table.names.iter().enumerate() {
         let values: Vec<Option<f32>> = table.column(place).map(|value| Some(value).filter(|v| !v.is_nan())).collect();
         columns.push(Series::new(PlSmallStr::from(name), values).into_column());
@@ -115,7 +124,7 @@ mod tests {
     fn parquet_has_what_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("features.parquet");
-        write(&path, &labels(), &table()).unwrap();
+        write(&path, &labels(), &[], &table()).unwrap();
         let mut reader =
             ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap().build().unwrap();
         let rows = reader.next().unwrap().unwrap();
@@ -136,11 +145,11 @@ mod tests {
     fn csv_has_empty_fields_and_quotation_marks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("features.CSV");
-        write(&path, &labels(), &table()).unwrap();
+        write(&path, &labels(), &[Some(Part::HeldOut), None], &table()).unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
-            "subject_id,prediction_time,boolean_value,\"LAB//K, serum|last\",age\n\
-             7,2130-04-01 12:00:00,true,4.1,61.5\n8,2130-04-01 12:00:00.250,false,,70.0\n"
+            "subject_id,prediction_time,boolean_value,split,\"LAB//K, serum|last\",age\n\
+             7,2130-04-01 12:00:00,true,held_out,4.1,61.5\n8,2130-04-01 12:00:00.250,false,,,70.0\n"
         );
     }
 
@@ -149,7 +158,7 @@ mod tests {
         let time = labels()[0].prediction_time;
         let of = |value: LabelValue| Label { subject: 1, prediction_time: time, value };
         let mixed = [of(LabelValue::Integer(3)), of(LabelValue::Categorical("HOME".to_owned()))];
-        let made = frame(&mixed, &table()).unwrap();
+        let made = frame(&mixed, &[], &table()).unwrap();
         assert_eq!(made.column("integer_value").unwrap().null_count(), 1);
         assert_eq!(made.column("categorical_value").unwrap().str().unwrap().get(1), Some("HOME"));
         assert!(made.column("boolean_value").is_err() && made.column("float_value").is_err());
@@ -159,12 +168,14 @@ mod tests {
     fn what_cannot_be_written_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let told = |name: &str, labels: &[Label], table: &Table| {
-            write(&folder.path().join(name), labels, table).unwrap_err().to_string()
+            write(&folder.path().join(name), labels, &[], table).unwrap_err().to_string()
         };
         assert!(told("features.xlsx", &labels(), &table()).contains(".parquet or .csv"));
         assert!(told("a.csv", &labels()[..1], &table()).contains("2 rows of features and 1 labels"));
         let twice = Table { names: vec!["age".to_owned(); 2], ..table() };
         assert!(told("a.csv", &labels(), &twice).contains("make no table"));
+        let error = write(&folder.path().join("a.csv"), &labels(), &[None], &table()).unwrap_err().to_string();
+        assert!(error.contains("2 rows of features and 1 parts"), "{error}");
         assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
     }
 }

@@ -20,6 +20,9 @@
 //! Times keep their local part; the zone is dropped and counted. What is refuted, planned, cancelled or entered in error is
 //! dropped and counted. Marital status, addresses and the like are as of the export, later than any prediction: left out.
 //!
+//! Encounters and medications are found in the same bundle, or on any line of any NDJSON file. A diagnosis of an encounter
+//! that is found in neither counts as known from when it was recorded, and such diagnoses are counted.
+//!
 //! Limits: a document has at most [`FhirConfig::max_document`] bytes, a line at most [`FhirConfig::max_line`]; only one
 //! resource at a time is held as a tree. JSON that is nested deeper than 128 levels is refused.
 
@@ -110,8 +113,8 @@ impl FhirConfig {
 /// files.
 ///
 /// # Errors
-/// [`IoError`] if there are none, the configuration is wrong, or what others refer to (encounters and medications of an
-/// NDJSON export) cannot be read.
+/// [`IoError`] if there are none, the configuration is wrong, or what others refer to (encounters and medications of NDJSON
+/// exports, which are read twice) cannot be read.
 pub fn open(path: &Path, config: &FhirConfig) -> Result<Box<dyn Source>, IoError> {
     config.validate().map_err(|error| IoError::format(path, error.to_string()))?;
     let mut files = Vec::new();
@@ -138,7 +141,7 @@ pub fn open(path: &Path, config: &FhirConfig) -> Result<Box<dyn Source>, IoError
     let _ = writeln!(state, "{config:?}");
     let alone = files.len() == 1 && !archive::is_archive(&named(&files[0]));
     let mut reader = Reader::new(config.clone(), alone);
-    for file in files.iter().filter(|file| referred_to(&named(file))) {
+    for file in &files {
         reader.prepare(file)?;
     }
     Ok(Box::new(Fhir { steps: groups(&sizes), files, sizes, state, reader }))
@@ -237,13 +240,26 @@ impl Reader {
         Self { config, alone, shared, local, seen: HashSet::new(), notes: HashMap::new(), counts: Counts::default() }
     }
 
-    /// Learns what other files refer to.
+    /// Learns what lines refer to, wherever it stands: exports mix types of resources, and names of files need not tell them.
     fn prepare(&mut self, path: &Path) -> Result<(), IoError> {
-        let mut input = csv::open(path)?;
+        match kind_of(&named(path)) {
+            Some(Kind::Lines) => self.learn(path, &mut csv::open(path)?),
+            Some(Kind::Archive) => archive::each_file(path, &mut |name, input| match kind_of(name) {
+                Some(Kind::Lines) => self.learn(&path.join(name), input),
+                _ => Ok(()),
+            }),
+            // A document refers to what is in it.
+            Some(Kind::Document) | None => Ok(()),
+        }
+    }
+
+    fn learn(&mut self, path: &Path, input: &mut dyn BufRead) -> Result<(), IoError> {
         let limit = self.config.max_line;
-        document::each_line(path, &mut input, limit, &mut |_, line| {
-            // What is wrong with a line is said when its events are made.
-            if let Some(Ok(resource)) = line.map(serde_json::from_slice::<serde_json::Value>) {
+        document::each_line(path, input, limit, &mut |_, line| {
+            // Most lines are of neither type, and what is wrong with a line is said when its events are made.
+            let line = line.and_then(|line| std::str::from_utf8(line).ok());
+            let referred_to = |line: &&str| line.contains("\"Encounter\"") || line.contains("\"Medication\"");
+            if let Some(Ok(resource)) = line.filter(referred_to).map(serde_json::from_str::<serde_json::Value>) {
                 self.shared.learn(&resource, None, self.config.dates);
             }
             Ok(())
@@ -312,16 +328,6 @@ fn kind_of(name: &str) -> Option<Kind> {
     } else {
         None
     }
-}
-
-/// Whether the name of a file says that it exports encounters or medications, which other files refer to.
-fn referred_to(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let drugs = lower.contains("medication")
-        && !["request", "administration", "dispense", "statement", "knowledge"]
-            .iter()
-            .any(|other| lower.contains(other));
-    kind_of(name) == Some(Kind::Lines) && (drugs || lower.contains("encounter"))
 }
 
 fn named(path: &Path) -> String {

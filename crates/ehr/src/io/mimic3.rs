@@ -40,7 +40,7 @@ pub fn open(folder: &Path, config: &TableConfig) -> Result<Box<dyn Source>, IoEr
     folder.need("patients")?;
     let mut dictionaries = Dictionaries::default();
     dictionaries.items(&folder, "d_items")?;
-    dictionaries.laboratory(&folder, "d_labitems")?;
+    dictionaries.laboratory(&folder, "d_labitems", &[])?;
     dictionaries.icd(&folder, "d_icd_diagnoses", "dx", ["icd9_code", "icd_version"])?;
     dictionaries.icd(&folder, "d_icd_procedures", "px", ["icd9_code", "icd_version"])?;
     let stays = admissions(&folder)?;

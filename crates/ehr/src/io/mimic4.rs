@@ -3,10 +3,12 @@
 //!
 //! Codes follow the published ETL of MIMIC-IV to MEDS, except that bedside values are `CHART//…` and drugs go by their
 //! NDC. A result of the laboratory counts as known when it was stored, not when the blood was drawn; likewise what grew
-//! in a culture, and notes. The rest is as in [`super::mimic3`]. MIMIC-IV has no births, but an age in one year: a
-//! patient counts as born on the first of January. An age above 89, which the set gives as 91, counts as 90 at the
-//! first admission and gets the code `AGE//OVER_89`.
+//! in a culture, and notes. What the laboratory's items are is known from MIMIC-III, as the dictionary of this set no
+//! longer says it. The rest is as in [`super::mimic3`]. MIMIC-IV has no births, but an age in one year: a patient counts
+//! as born on the first of January. An age above 89, which the set gives as 91, counts as 90 at the first admission and
+//! gets the code `AGE//OVER_89`.
 
+mod items;
 mod rules;
 
 use std::collections::HashSet;
@@ -27,7 +29,7 @@ pub fn open(folder: &Path, config: &TableConfig) -> Result<Box<dyn Source>, IoEr
     folder.need("patients")?;
     let mut dictionaries = Dictionaries::default();
     dictionaries.items(&folder, "d_items")?;
-    dictionaries.laboratory(&folder, "d_labitems")?;
+    dictionaries.laboratory(&folder, "d_labitems", &items::LOINC)?;
     dictionaries.icd(&folder, "d_icd_diagnoses", "dx", ["icd_code", "icd_version"])?;
     dictionaries.icd(&folder, "d_icd_procedures", "px", ["icd_code", "icd_version"])?;
     let stays = admissions(&folder)?;
@@ -90,3 +92,6 @@ fn patients(hospital: &Hospital, sink: &mut dyn Sink) -> Result<Counts, IoError>
     })?;
     Ok(counts)
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,18 @@ fn damaged_and_strange_files_are_refused() {
     store::save(&model.network, &metadata, &broken).unwrap();
     let error = RiskModel::load(&broken, &Device::flex()).unwrap_err().to_string();
     assert!(error.contains("calibration") && error.contains("is missing"), "{error}");
+    // A file of another system is named, among the models of a run too.
+    let mut metadata = model.card.metadata();
+    metadata.insert(store::ARCHITECTURE.to_owned(), "deepdta".to_owned());
+    store::save(&model.network, &metadata, &broken).unwrap();
+    let expected = format!("{}: the weights are of deepdta, the model is risk-model", broken.display());
+    fs::remove_file(&path).unwrap();
+    for error in [
+        RiskModel::load(&broken, &Device::flex()).unwrap_err().to_string(),
+        Ensemble::load(folder.path(), &Device::flex()).unwrap_err().to_string(),
+    ] {
+        assert!(error.starts_with(&expected), "{error}");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub struct StudyConfig {
     pub epochs: usize,
     /// Epochs without improvement after which training stops.
     pub patience: usize,
-    /// Score of the tuning part that decides: `loss`, `auroc`, `average_precision`.
+    /// Score of the tuning part that decides: `loss`, `auroc`, `auprc`.
     pub monitor: String,
     /// Labels of a batch.
     pub batch_size: usize,

@@ -57,9 +57,7 @@ impl Objective for RiskObjective<'_> {
         let scores = logits(model, self.inputs, self.monitored)?;
         let truth: Vec<bool> = self.monitored.iter().map(|&row| self.targets[row]).collect();
         let mut found = vec![("loss".to_owned(), log_loss(&truth, &scores)?)];
-        for (name, score) in
-            [("auroc", auroc(&truth, &scores)), ("average_precision", average_precision(&truth, &scores))]
-        {
+        for (name, score) in [("auroc", auroc(&truth, &scores)), ("auprc", average_precision(&truth, &scores))] {
             match score {
                 Ok(value) => found.push((name.to_owned(), value)),
                 Err(MetricError::Undefined { .. }) => {}

@@ -106,15 +106,20 @@ fn table(
     rows: impl FnOnce(&mut dyn Write, &mut MimicTables) -> io::Result<()>,
 ) -> Result<(), IoError> {
     let path = folder.join(format!("{name}.csv.gz"));
-    let written = || -> io::Result<()> {
-        let file = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-        let mut text = BufWriter::with_capacity(1 << 16, GzEncoder::new(file, Compression::fast()));
-        rows(&mut text, made)?;
-        text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
-    };
-    written().map_err(IoError::write(&path))?;
+    compressed(&path, |out| rows(out, made))?;
     made.files.push(path);
     Ok(())
+}
+
+/// Writes a compressed text.
+pub(super) fn compressed(path: &Path, rows: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), IoError> {
+    let written = || -> io::Result<()> {
+        let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        let mut text = BufWriter::with_capacity(1 << 16, GzEncoder::new(file, Compression::fast()));
+        rows(&mut text)?;
+        text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
+    };
+    written().map_err(IoError::write(path))
 }
 
 /// Patients, admissions, stays in intensive care and diagnoses.

@@ -42,8 +42,11 @@ pub struct DynamicDeepHitConfig {
     /// Intervals of time. The last one stands for all that comes later; the authors take 1.2 times the longest
     /// follow-up.
     pub categories: usize,
-    /// Length of an interval, in the unit of the trajectories' times.
+    /// Length of an interval, in the unit of the trajectories' times. An interval includes its end, not its beginning.
     pub interval: f64,
+    /// Unit in which the network reads and foretells the time to the next measurement, in that of the trajectories'
+    /// times. The authors take the times as they are: of weeks, the squared errors outweigh those of all variables.
+    pub gap: f64,
     /// Kind of the recurrent layers.
     pub cell: Cell,
     /// Units of each recurrent layer.
@@ -75,6 +78,7 @@ impl Default for DynamicDeepHitConfig {
             causes: 2,
             categories: 100,
             interval: 1.0,
+            gap: 1.0,
             cell: Cell::Lstm,
             recurrent: 100,
             layers: 2,
@@ -98,6 +102,7 @@ impl DynamicDeepHitConfig {
         in_range("causes", self.causes, 1..=64)?;
         in_range("categories", self.categories, 2..=100_000)?;
         in_range("interval", self.interval, f64::MIN_POSITIVE..=1e12)?;
+        in_range("gap", self.gap, f64::MIN_POSITIVE..=1e12)?;
         in_range("recurrent", self.recurrent, 1..=65_536)?;
         in_range("layers", self.layers, 1..=16)?;
         in_range("hidden", self.hidden, 1..=65_536)?;
@@ -110,9 +115,14 @@ impl DynamicDeepHitConfig {
         in_range("l1", self.l1, 0.0..=1e6)
     }
 
-    /// Interval that holds `time`; the last one for all that is later.
+    /// Interval that holds `time`, its end included; the first one for 0, the last one for all that is later.
     pub fn category(&self, time: f64) -> usize {
-        ((time / self.interval).max(0.0) as usize).min(self.categories.saturating_sub(1))
+        ((time / self.interval).ceil().max(1.0) as usize - 1).min(self.categories.saturating_sub(1))
+    }
+
+    /// Intervals that count as over at `time`: up to and including the one that holds it, none at 0.
+    pub fn passed(&self, time: f64) -> usize {
+        if time > 0.0 { self.category(time) + 1 } else { 0 }
     }
 
     /// Builds the network with Glorot's uniform weights and zero biases; the recurrent layers have PyTorch's.
@@ -254,13 +264,11 @@ impl DynamicDeepHit {
     /// landmark.
     pub fn risk(&self, distribution: &[f32], landmark: f64, horizon: f64) -> Vec<f64> {
         let categories = self.config.categories;
-        let (passed, end) = (self.config.category(landmark), self.config.category(horizon));
+        let (passed, end) = (self.config.passed(landmark), self.config.passed(horizon));
         let all = || distribution.chunks_exact(categories);
-        let gone: f64 = all().flat_map(|cause| &cause[..=passed]).copied().map(f64::from).sum();
+        let gone: f64 = all().flat_map(|cause| &cause[..passed]).copied().map(f64::from).sum();
         let left = (1.0 - gone).max(EPSILON);
-        all()
-            .map(|cause| cause.iter().take(end + 1).skip(passed + 1).copied().map(f64::from).sum::<f64>() / left)
-            .collect()
+        all().map(|cause| cause.iter().take(end).skip(passed).copied().map(f64::from).sum::<f64>() / left).collect()
     }
 
     /// `l1 · Σ|w|` over the weights of the causes' layers, `[1]`; none for a factor of 0.

@@ -6,6 +6,7 @@ Inputs and weights are numbers that the tests compute as well (`noise`), so that
 is half the noise of its path in the Rust module; dense weights are [inputs, outputs] there.
 """
 import json
+import math
 import os
 
 import numpy as np
@@ -86,8 +87,9 @@ def lstm(path, inputs, units):
 
 
 def deephit():
-    V, K, C, W, R, H, L = 2, 2, 6, 2.0, 3, 4, 2
-    subjects = [([0.0, 1.5, 2.25], 5.0, 1), ([0.5], 7.0, 0), ([0.0, 3.0], 8.5, 2)]
+    V, K, C, W, G, R, H, L = 2, 2, 6, 2.0, 0.5, 3, 4, 2
+    # the last two end where an interval ends; nothing is over for who was measured at 0 alone
+    subjects = [([0.0, 1.5, 2.25], 5.0, 1), ([0.5], 7.0, 0), ([0.0, 3.0], 8.0, 2), ([0.0], 4.0, 1)]
     eps = 1e-8
     T = max(len(s[0]) for s in subjects) - 1
     pmf, att_all, z_all, x_all, k_all = [], [], [], [], []
@@ -96,7 +98,7 @@ def deephit():
         x = noise(f"trajectory{row}", 2 * J).reshape(J, 2)
         known = torch.ones(J, 2)
         known[0, 1] = 0
-        gap = torch.tensor([b - a for a, b in zip(times, times[1:])] + [0.0])[:, None]
+        gap = torch.tensor([(b - a) / G for a, b in zip(times, times[1:])] + [0.0])[:, None]
         x = torch.cat([gap, x * known], 1)
         known = torch.cat([torch.ones(J, 1), known], 1)
         # past padded with zeros to T steps, as the original reads it; attention leaves the padding out
@@ -134,9 +136,10 @@ def deephit():
     B = len(subjects)
     m1, m2, m3 = torch.zeros(B, K, C), torch.zeros(B, K, C), torch.zeros(B, C)
     for i, (times, end, cause) in enumerate(subjects):
-        a, b = int(times[-1] / W), int(end / W)
-        m1[i, :, : a + 1] = 1
-        m3[i, a + 1 : b + 1] = 1
+        # interval i is (W i, W (i + 1)]
+        a, b = math.ceil(times[-1] / W), math.ceil(end / W) - 1
+        m1[i, :, :a] = 1
+        m3[i, a : b + 1] = 1
         if cause:
             m2[i, cause - 1, b] = 1
         else:

@@ -16,5 +16,7 @@ mod embedding;
 mod hospital;
 mod judgement;
 mod meds;
+mod mimic4;
+mod omop;
 mod open_formats;
 mod phenotype;

@@ -156,10 +156,7 @@ fn scores(truth: &[Vec<bool>], predicted: &[Vec<f64>]) -> BTreeMap<String, f64> 
     let pairs = || truth.iter().zip(predicted);
     [
         ("auroc".to_owned(), mean(pairs().filter_map(|(truth, found)| auroc(truth, found).ok()).collect())),
-        (
-            "average_precision".to_owned(),
-            mean(pairs().filter_map(|(truth, found)| average_precision(truth, found).ok()).collect()),
-        ),
+        ("auprc".to_owned(), mean(pairs().filter_map(|(truth, found)| average_precision(truth, found).ok()).collect())),
     ]
     .into()
 }

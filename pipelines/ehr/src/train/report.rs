@@ -2,13 +2,14 @@
 
 use super::Findings;
 use super::results::{SHOWN, groups_of, table};
-use crate::page::{self, Figures};
+use crate::page::{patient, split};
 use ehr::evaluate::{Judged, decision_curve, reliability, roc, subgroups};
 use ehr::model::Bin;
 use ehr::predict::{OK, Prediction, explain};
 use ehr::time::Span;
 use nn_core::metrics::MetricError;
 use workbench::figure::{Axes, Series, calibration, lines};
+use workbench::page::{self, Figures};
 use workbench::report::Section;
 use workbench::table::Table;
 use workbench::training::TrainingRun;
@@ -41,13 +42,8 @@ pub(super) fn write(run: &TrainingRun<'_>, found: &Findings<'_>) -> anyhow::Resu
         );
     }
     let caption = "95 % intervals of the models' mean predictions, by resampling subjects";
-    let mut intervals = Table::new(caption).text("score").number("low").number("high");
-    for name in SHOWN {
-        if let Some((low, high)) = metrics.metrics.get(name).and_then(|summary| summary.low.zip(summary.high)) {
-            intervals.push([name.to_owned(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
-    }
-    section = section.table(intervals);
+    let shown = SHOWN.iter().filter_map(|name| metrics.metrics.get_key_value(*name));
+    section = section.table(page::intervals(caption, shown));
     section = receiver(figures, found, section)?;
     let data = Section::new("Data and audit")
         .definitions([
@@ -65,10 +61,10 @@ pub(super) fn write(run: &TrainingRun<'_>, found: &Findings<'_>) -> anyhow::Resu
         .section(kinds(found)?)
         .section(patients(found)?)
         .section(data)
-        .section(page::split(study.plan(), config.study.folds))
+        .section(split(study.plan(), config.study.folds))
         .section(page::learning(figures, models, &kept)?)
         .section(page::surroundings(&run.environment, metrics, record, config)?);
-    page::write(&run.folder, &page)
+    Ok(page::write(&run.folder, &page)?)
 }
 
 fn share(truth: &[bool]) -> f64 {
@@ -91,7 +87,7 @@ fn receiver(figures: Figures<'_>, found: &Findings<'_>, section: Section) -> any
     let axes = Axes { title: "ROC", x: "false positive rate", y: "true positive rate" };
     let caption = "Receiver operating characteristic of the models' mean predictions, and of the baselines beside the \
                    first of them.";
-    figures.lines(section, ("roc", caption), &axes, &series, None)
+    Ok(figures.lines(section, ("roc", caption), &axes, &series, None)?)
 }
 
 /// Whether probabilities mean what they say, and whether acting on them is of use.
@@ -209,7 +205,7 @@ fn patients(found: &Findings<'_>) -> anyhow::Result<Section> {
             events: view.len(),
         };
         let explanation = explain(&model.model, view)?;
-        section = page::patient(section, &prediction, view, &explanation, Some(judged.labels()[place]));
+        section = patient(section, &prediction, view, &explanation, Some(judged.labels()[place]));
     }
     Ok(section)
 }

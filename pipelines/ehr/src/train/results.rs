@@ -22,8 +22,7 @@ const RESAMPLES: usize = 500;
 /// Level of those intervals.
 const LEVEL: f64 = 0.95;
 /// Scores that stand in printed tables, and that get an interval.
-pub(crate) const SHOWN: [&str; 6] =
-    ["auroc", "average_precision", "brier", "ece", "calibration_slope", "calibration_intercept"];
+pub(crate) const SHOWN: [&str; 6] = ["auroc", "auprc", "brier", "ece", "calibration_slope", "calibration_intercept"];
 
 /// The baselines beside each model, with what they say of its held-out part.
 pub(crate) type Beside = Vec<Vec<(String, Judged)>>;

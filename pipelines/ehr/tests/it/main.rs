@@ -3,11 +3,15 @@
 #![allow(clippy::print_stderr, reason = "a test that needs what is not there says so")]
 
 mod audit;
-mod browser;
+mod codes;
 mod command;
 mod data;
 mod demo;
+mod faults_more;
+mod features;
+mod hospitals;
 mod messages;
 mod predict;
 mod real;
 mod resume;
+mod vectors;

@@ -1,10 +1,10 @@
 //! What goes wrong is told once, with the place and the remedy, and the exit status says whose fault it is: 1 for the
 //! data or the run, 2 for the command line or the configuration.
 
-use crate::command::{demo_run, folder_with, galen_ehr, galen_ehr_in, galen_ehr_with};
+use crate::command::{PROGRAM, demo_run, folder_with, galen_ehr, galen_ehr_in};
 use crate::data::{quick, set};
 use std::fs;
-use std::path::Path;
+use tests::command::devices_are_named;
 
 #[test]
 fn usage_and_configuration_end_with_2() {
@@ -58,12 +58,7 @@ fn every_command_shows_its_settings() {
         ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "subjects = 2000"]),
         ("experiment", vec!["doctor-ai"], vec!["epochs = 20", "seed = 5"]),
     ] {
-        let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
-        let shown = galen_ehr_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
-        let shown = shown.ends_with(0).stdout;
-        for line in lines {
-            assert!(shown.contains(line), "{verb}: {line} is missing in:\n{shown}");
-        }
+        PROGRAM.shows_settings(verb, &more, &lines);
     }
 }
 
@@ -75,9 +70,7 @@ fn data_that_is_not_there_ends_with_1_and_is_named() {
         (vec!["predict", "--model", "absent", "--data", "x", "--out", "o"], "absent"),
         (vec!["phenotype", "t2dm", "--data", "absent"], "absent"),
     ] {
-        let finished = galen_ehr(&arguments).ends_with(1).says(text);
-        assert!(finished.stdout.is_empty(), "results only on stdout: {}", finished.stdout);
-        assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
+        galen_ehr(&arguments).ends_with(1).says(text).says_no_more();
     }
 }
 
@@ -132,18 +125,10 @@ fn a_broken_model_is_refused() {
 fn a_device_that_was_not_compiled_in_names_its_feature() {
     let folder = folder_with(&[]);
     let model = demo_run().to_string_lossy().into_owned();
-    let predict = |device: &str| {
+    devices_are_named(cfg!(feature = "cuda"), |device| {
         let arguments = ["predict", "--model", &model, "--data", "x", "--out", "o.csv", "--device", device];
         galen_ehr_in(folder.path(), &arguments)
-    };
-    let unknown = predict("tpu");
-    assert_ne!(unknown.code, Some(0));
-    unknown.says("use cpu, ndarray, cuda:N or gpu:N");
-    if cfg!(not(feature = "cuda")) {
-        let absent = predict("cuda:0");
-        assert_ne!(absent.code, Some(0));
-        absent.says("--features cuda");
-    }
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use nn_core::atomic;
+use nn_core::atomic::{self, AtomicError};
 use serde::{Deserialize, Serialize};
 
 use super::Sink;
@@ -157,9 +157,9 @@ impl Spill {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        for (partition, file) in self.files.iter_mut().enumerate() {
-            let path = self.folder.join(format!("{partition:04}.events"));
-            file.flush().and_then(|()| file.get_ref().sync_data()).map_err(IoError::write(&path))?;
+        let needed = self.lengths.iter().sum();
+        for file in &mut self.files {
+            file.flush().and_then(|()| file.get_ref().sync_data()).map_err(refused(&self.folder, needed))?;
         }
         self.save_codes()?;
         let done = Done {
@@ -187,8 +187,9 @@ impl Spill {
             file.write_all(&lines)?;
             file.sync_data()
         };
-        appended().map_err(IoError::write(&path))?;
-        self.saved = (self.codebook.len(), self.saved.1 + lines.len() as u64);
+        let length = self.saved.1 + lines.len() as u64;
+        appended().map_err(refused(&path, length))?;
+        self.saved = (self.codebook.len(), length);
         Ok(())
     }
 
@@ -215,7 +216,10 @@ impl Sink for Spill {
         let text = text.filter(|text| !text.is_empty());
         match self.push(subject, time.map_or(STATIC, |time| time.0), code, value, text) {
             Ok(()) => self.events += 1,
-            Err(cause) => self.failed = Some(IoError::write(&self.folder)(cause)),
+            Err(cause) => {
+                let needed = self.lengths.iter().sum::<u64>() + self.record.len() as u64;
+                self.failed = Some(refused(&self.folder, needed)(cause));
+            }
         }
     }
 
@@ -307,8 +311,19 @@ pub(super) fn divide(path: &Path, level: u64, parts: usize) -> Result<Vec<PathBu
         }
         files.iter_mut().try_for_each(Write::flush)
     };
-    divided().map_err(IoError::write(path))?;
+    let needed = fs::metadata(path).map_or(0, |file| file.len());
+    divided().map_err(refused(path, needed))?;
     Ok(paths)
+}
+
+/// Why a file or folder did not take what it was given: a full disk is told apart, with the bytes that come there.
+fn refused(path: &Path, needed: u64) -> impl Fn(io::Error) -> IoError {
+    move |cause| match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            AtomicError::Full { path: path.to_path_buf(), needed, cause }.into()
+        }
+        _ => IoError::write(path)(cause),
+    }
 }
 
 /// The partition of a subject among `parts`; each level divides differently.

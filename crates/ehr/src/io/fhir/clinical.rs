@@ -25,7 +25,12 @@ impl Reader {
         }
         let mut codings = list(&condition["category"]).iter().flat_map(|category| list(&category["coding"]));
         let billed = codings.any(|coding| coding["code"] == "encounter-diagnosis");
-        if let Some(stay) = self.stay(condition).filter(|stay| stay.inpatient && (billed || when.is_none())) {
+        let stay = self.stay(condition);
+        if billed && stay.is_none() && condition["encounter"]["reference"].is_string() {
+            self.counts
+                .change("the encounter of a diagnosis is not there: it counts as known from when it was recorded");
+        }
+        if let Some(stay) = stay.filter(|stay| stay.inpatient && (billed || when.is_none())) {
             // It was coded when the patient had left.
             let end = stay.end.ok_or("the end of its inpatient encounter is missing")?;
             if when.is_none_or(|when| when < end) {
@@ -33,7 +38,7 @@ impl Reader {
                 self.counts.change("a condition counts as known from the end of its inpatient encounter");
             }
         } else if when.is_none() {
-            when = self.stay(condition).and_then(|stay| stay.end.or(stay.start));
+            when = stay.and_then(|stay| stay.end.or(stay.start));
         }
         self.plain(subject, kind, &condition["code"], when, None, sink)
     }

@@ -129,15 +129,19 @@ impl Dictionaries {
         })
     }
 
-    /// Items of the laboratory, with LOINC codes where the dictionary has them.
-    pub(crate) fn laboratory(&mut self, folder: &Folder, table: &str) -> Result<(), IoError> {
+    /// Items of the laboratory, with LOINC codes where the dictionary has them, or else `known` by item.
+    pub(crate) fn laboratory(&mut self, folder: &Folder, table: &str, known: &[(i64, &str)]) -> Result<(), IoError> {
         let Some(path) = folder.path(table) else { return Ok(()) };
         let columns = ["itemid", "label", "fluid", "loinc_code"];
         each_row(path, &columns, 2, &mut Counts::default(), |row, _| {
             let mut item = String::new();
             let (true, Some(label)) = (row.cell(0).write(&mut item), row.text(1)) else { return };
             let fluid = row.text(2);
-            let loinc = row.text(3);
+            let listed = || {
+                let number = row.cell(0).int().ok().flatten()?;
+                known.iter().find(|(item, _)| *item == number).map(|(_, code)| *code)
+            };
+            let loinc = row.text(3).or_else(listed);
             let description = fluid.map_or_else(|| label.to_owned(), |fluid| format!("{label} ({fluid})"));
             let parents = loinc.map(|code| format!("LOINC/{code}")).into_iter().collect();
             self.notes.insert(format!("item/{item}"), CodeNote { description: Some(description), parents });

@@ -61,13 +61,25 @@ impl Trajectory {
         if kept == 0 || self.end <= time {
             return None;
         }
+        Some(self.first(kept))
+    }
+
+    /// What was known right after each measurement: as many histories as there are measurements, all with the same end.
+    /// The authors learn from these (`f_get_boosted_trainset`): who is asked about has such a history, while the last
+    /// measurement of a whole trajectory is often the one right before the event.
+    pub fn histories(&self) -> Vec<Self> {
+        (1..=self.times.len()).map(|kept| self.first(kept)).collect()
+    }
+
+    /// The first measurements, of which there is one at least.
+    fn first(&self, kept: usize) -> Self {
         let variables = self.values.len() / self.times.len();
-        Some(Self {
+        Self {
             times: self.times[..kept].to_vec(),
             values: self.values[..kept * variables].to_vec(),
             end: self.end,
             cause: self.cause,
-        })
+        }
     }
 
     fn check(&self, row: usize, config: &DynamicDeepHitConfig) -> Result<(), TrajectoryError> {
@@ -153,7 +165,8 @@ impl HistoryBatch {
             let length = lengths[row];
             let at = |step: usize| &one.values[step * variables..][..variables];
             // the time to the next measurement, 0 behind the last one
-            let gap = |step: usize| one.times.get(step + 1).map_or(0.0, |next| (next - one.times[step]) as f32);
+            let since = |step: usize, next: f64| ((next - one.times[step]) / config.gap) as f32;
+            let gap = |step: usize| one.times.get(step + 1).map_or(0.0, |&next| since(step, next));
             for step in 0..length {
                 real[row * time + step] = 1.0;
                 let slot = &mut past[(row * time + step) * 2 * seen..][..2 * seen];
@@ -175,7 +188,7 @@ impl HistoryBatch {
             let latest = if one.cause == 0 { categories.saturating_sub(2) } else { categories.saturating_sub(1) };
             let end = config.category(one.end).min(latest);
             let begin = if one.cause == 0 { end + 1 } else { end };
-            let gone = (config.category(one.times[length]) + 1).min(begin);
+            let gone = config.passed(one.times[length]).min(begin);
             passed[row * categories..][..gone].fill(1.0);
             window[row * categories..][gone.min(end)..=end].fill(1.0);
             for cause in 0..config.causes {

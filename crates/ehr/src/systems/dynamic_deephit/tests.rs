@@ -14,20 +14,27 @@ fn small() -> DynamicDeepHitConfig {
         causes: 2,
         categories: 6,
         interval: 2.0,
+        gap: 0.5,
         recurrent: 3,
         hidden: 4,
         ..DynamicDeepHitConfig::default()
     }
 }
 
-/// Three subjects with three, one and two measurements; the second value of each first measurement is missing.
+/// Four subjects with three, one, two and one measurements; the second value of each first measurement is missing. The
+/// last two end where an interval ends.
 fn trajectories() -> Vec<Trajectory> {
     let make = |row: usize, times: &[f64], end, cause| {
         let mut values: Vec<f32> = noise(&format!("trajectory{row}"), 2 * times.len());
         values[1] = f32::NAN;
         Trajectory { times: times.to_vec(), values, end, cause }
     };
-    vec![make(0, &[0.0, 1.5, 2.25], 5.0, 1), make(1, &[0.5], 7.0, 0), make(2, &[0.0, 3.0], 8.5, 2)]
+    vec![
+        make(0, &[0.0, 1.5, 2.25], 5.0, 1),
+        make(1, &[0.5], 7.0, 0),
+        make(2, &[0.0, 3.0], 8.0, 2),
+        make(3, &[0.0], 4.0, 1),
+    ]
 }
 
 fn batch(of: &[Trajectory], config: &DynamicDeepHitConfig) -> HistoryBatch {
@@ -73,6 +80,32 @@ fn the_distribution_sums_to_one_and_risks_are_its_shares() {
     }
 }
 
+/// All intervals alike: probabilities are counts of intervals. Of 20, those up to week 52 are 13.
+#[test]
+fn intervals_include_their_ends() {
+    let config = DynamicDeepHitConfig { categories: 20, interval: 4.0, ..small() };
+    let found = [0.0, 0.5, 4.0, 4.5, 52.0, 53.0, 56.0, 900.0].map(|time| (config.category(time), config.passed(time)));
+    assert_eq!(found, [(0, 0), (0, 1), (0, 1), (1, 2), (12, 13), (13, 14), (13, 14), (19, 20)]);
+
+    let make = |end, cause| Trajectory { times: vec![52.0], values: vec![0.0, 0.0], end, cause };
+    let batch = batch(&[make(54.0, 1), make(56.0, 0)], &config);
+    let device = Device::flex();
+    let output = DeepHitOutput {
+        distribution: Tensor::full([2, 2, 20], 1.0 / 40.0, &device),
+        ahead: Tensor::zeros([2, 1, 3], &device),
+        attention: Tensor::zeros([2, 1], &device),
+    };
+    let found = values(DeepHitLosses::of(&output, &batch, &config).likelihood)[0];
+    // one cell of the 14 that are left, and 12 of them; 1e-5 is what single precision leaves
+    let expected = f64::midpoint(14.0_f64.ln(), (14.0_f64 / 12.0).ln());
+    assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+
+    let model = config.init(&device, &mut rng(1, &[])).unwrap();
+    let risks = model.risk(&[1.0 / 40.0; 40], 52.0, 64.0);
+    // (52, 56], (56, 60] and (60, 64]
+    assert!(risks.len() == 2 && risks.iter().all(|risk| (risk - 3.0 / 14.0).abs() < 1e-6), "{risks:?}");
+}
+
 #[test]
 fn neither_padding_nor_the_other_rows_change_an_output() {
     let config = small();
@@ -95,6 +128,21 @@ fn a_landmark_hides_what_came_later() {
     assert_eq!((known.end, known.cause), (5.0, 1));
     assert_eq!(one.until(5.0), None);
     assert_eq!(trajectories()[1].until(0.25), None);
+}
+
+#[test]
+fn a_history_ends_at_each_measurement() {
+    for mut one in trajectories() {
+        // a gap is not equal to itself
+        one.values[1] = 0.0;
+        let found = one.histories();
+        let expected: Vec<Trajectory> = one.times.iter().map(|&time| one.until(time).unwrap()).collect();
+        assert_eq!(found, expected);
+        assert_eq!(found.last(), Some(&one));
+    }
+    // where the event comes with the last measurement, nothing is left to foretell at that time, but to learn from it
+    let one = Trajectory { times: vec![0.0, 2.0], values: vec![1.0, 2.0], end: 2.0, cause: 1 };
+    assert_eq!((one.histories().len(), one.until(2.0)), (2, None));
 }
 
 #[test]
