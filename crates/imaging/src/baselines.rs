@@ -156,15 +156,24 @@ impl SegmentBaseline {
 /// All baselines on cases, the simplest first.
 ///
 /// # Errors
-/// [`BaselineError`] without labelled cases, for cases whose labels have other names, or a setting out of range.
+/// As [`shortcuts`], and for a setting out of range.
 pub fn segment(cases: &[&Case], config: &BaselineConfig) -> Result<Vec<SegmentBaseline>, BaselineError> {
     config.validate()?;
+    let mut found = shortcuts(cases)?;
+    found.push(SegmentBaseline::Pixels(PixelLogistic::fit(&labelled(cases)?, config)));
+    Ok(found)
+}
+
+/// The baselines on cases that look at one thing only, place, grey value or likeness, and are fitted in seconds.
+///
+/// # Errors
+/// [`BaselineError`] without labelled cases or for cases whose labels have other names.
+pub fn shortcuts(cases: &[&Case]) -> Result<Vec<SegmentBaseline>, BaselineError> {
     let labelled = labelled(cases)?;
     Ok(vec![
         SegmentBaseline::MeanShape(MeanShape::fit(&labelled)),
         SegmentBaseline::Threshold(Threshold::fit(&labelled)),
         SegmentBaseline::NearestCase(NearestCase::fit(&labelled)),
-        SegmentBaseline::Pixels(PixelLogistic::fit(&labelled, config)),
     ])
 }
 

@@ -83,11 +83,7 @@ impl Key {
     /// # Errors
     /// [`CacheError::Read`] if a file cannot be read, [`CacheError::Key`] for a configuration that is not JSON.
     pub fn of(files: &[&Path], config: &impl Serialize) -> Result<Self, CacheError> {
-        let config = serde_json::to_vec(config).map_err(|error| CacheError::Key(error.to_string()))?;
-        let mut digest = Sha256::new();
-        digest.update(VERSION.to_le_bytes());
-        digest.update((config.len() as u64).to_le_bytes());
-        digest.update(&config);
+        let mut digest = configured(config)?;
         for path in files {
             if path.is_dir() {
                 let failed = |cause| CacheError::Read { path: path.to_path_buf(), cause };
@@ -110,10 +106,31 @@ impl Key {
         Ok(Self(format!("{:x}", digest.finalize())))
     }
 
+    /// The key of what a case in memory becomes under `config`: its voxels, labels, grids and names count.
+    ///
+    /// # Errors
+    /// [`CacheError::Key`] for a configuration that is not JSON.
+    pub fn of_case(case: &Case, config: &impl Serialize) -> Result<Self, CacheError> {
+        let mut digest = configured(config)?;
+        digest.update(b"case");
+        digest.update(form::checksum(case).map_err(|error| CacheError::Key(error.to_string()))?);
+        Ok(Self(format!("{:x}", digest.finalize())))
+    }
+
     /// The key as a hexadecimal number.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What every key begins with.
+fn configured(config: &impl Serialize) -> Result<Sha256, CacheError> {
+    let config = serde_json::to_vec(config).map_err(|error| CacheError::Key(error.to_string()))?;
+    let mut digest = Sha256::new();
+    digest.update(VERSION.to_le_bytes());
+    digest.update((config.len() as u64).to_le_bytes());
+    digest.update(&config);
+    Ok(digest)
 }
 
 /// SHA-256 of a file, read piece by piece.

@@ -5,10 +5,14 @@
 //! methods take logits of a network in use, so without dropout and without a softmax: a logit says how much speaks for
 //! a class, a probability also what speaks against the others.
 
+mod panels;
+
 use std::path::Path;
 
 use burn::tensor::Tensor;
 use nn_core::explain::{self, Attribution, Baseline, ExplainError, Occlusion, Probe, Scorer, Target};
+
+pub use self::panels::{Panel, attention_maps, class_maps, covered_maps};
 
 use crate::io::IoError;
 use crate::io::picture::{PictureError, encode_png, write_png};
@@ -79,16 +83,24 @@ pub fn occlusion(
     cover: f64,
 ) -> Result<Vec<HeatMap>, ExplainError> {
     let [_, channels, height, width] = x.dims();
-    let settings = Occlusion {
-        window: vec![channels, window, window],
-        stride: vec![channels, stride, stride],
-        ..Occlusion::default()
-    };
-    let Attribution { values, .. } = settings.attribute(model, x, &Baseline::Value(cover), target)?;
     // every channel of a pixel has the loss of the squares over it
-    let of_pixels: Tensor<4> = values.mean_dim(1); // [pictures, 1, height, width]
+    let of_pixels = occluded(model, x, target, [channels, window, stride], cover)?.narrow(1, 0, 1);
     let losses = of_pixels.try_into_vec_as::<f64>()?;
     Ok(losses.chunks((height * width).max(1)).map(|losses| HeatMap::of(losses, height, width)).collect())
+}
+
+/// The mean loss under the blocks of `each` channels and `window` pixels that lie over each value of the input.
+fn occluded(
+    model: &impl Scorer<4>,
+    x: &Tensor<4>,
+    target: &Target,
+    [each, window, stride]: [usize; 3],
+    cover: f64,
+) -> Result<Tensor<4>, ExplainError> {
+    let settings =
+        Occlusion { window: vec![each, window, window], stride: vec![each, stride, stride], ..Occlusion::default() };
+    let Attribution { values, .. } = settings.attribute(model, x, &Baseline::Value(cover), target)?;
+    Ok(values)
 }
 
 impl HeatMap {

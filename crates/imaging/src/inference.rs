@@ -89,6 +89,11 @@ impl WindowConfig {
         self.mirror.iter().try_for_each(|&axis| in_range("window.mirror", axis, 0..=2))
     }
 
+    /// Channels that the network reads of a case of `channels`, those of the context included.
+    pub fn inputs(&self, channels: usize) -> usize {
+        channels * (2 * self.context + 1)
+    }
+
     /// Voxels that the network writes along `i`, `j`, `k`.
     pub fn written(&self) -> [usize; 3] {
         [0, 1, 2].map(|axis| self.patch[axis].saturating_sub(2 * self.margin[axis]))

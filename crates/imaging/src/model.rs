@@ -5,12 +5,14 @@
 //! picture before it, the names of what it tells apart, and where it is from, so that a model can be used without the run
 //! that it comes from. What is averaged over the members of an ensemble are probabilities.
 
+mod body;
 mod classify;
 mod preprocessing;
 mod segment;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use self::body::with_body;
 pub use self::classify::{ClassifyCard, ClassifyEnsemble, ClassifyModel, PictureScale};
 pub(crate) use self::classify::{logits, softmax};
 pub use self::preprocessing::{Preprocessing, PreprocessingError};
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub const SEGMENTER: &str = "segmenter";
 /// Name in the metadata of files of classifiers.
 pub const CLASSIFIER: &str = "classifier";
+const CROP: &str = "crop";
 const NAMES: &str = "names";
 const ORIGIN: &str = "origin";
 const WINDOW: &str = "window";

@@ -2,8 +2,11 @@
 //!
 //! [`PictureSet::read`] takes what published sets are: the arrays of MedMNIST (Yang and others 2023, Scientific Data 10:41),
 //! a folder for each class, with or without folders for the parts above them, or a table of files and labels. Pixels stay
-//! as they are in the files (0 to 255 for most); what they are divided by is learnt from the training part.
+//! as they are in the files (0 to 255 for most); what they are divided by is learnt from the training part. For networks
+//! that see a part of a picture by itself a [`Cropper`] cuts it out before the picture is made smaller.
 
+mod crop;
+mod planes;
 mod read;
 
 use std::io;
@@ -12,7 +15,9 @@ use std::path::PathBuf;
 use nn_core::data::{Part, Split};
 use sha2::{Digest as _, Sha256};
 
-pub use self::read::{PictureOptions, one_picture, resized};
+pub use self::crop::{AUTO, CropConfig, Cropper};
+pub use self::planes::{one_picture, resized};
+pub use self::read::PictureOptions;
 
 use crate::io::IoError;
 
@@ -86,6 +91,22 @@ pub enum PictureSetError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// What should find a part of the pictures cannot.
+    #[error("{from}: {problem}")]
+    Cropper {
+        /// What was named.
+        from: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A picture of which a part cannot be found.
+    #[error("picture {id}: {problem}")]
+    Crop {
+        /// The picture.
+        id: String,
+        /// What is in the way.
+        problem: String,
+    },
     /// A picture that cannot be read.
     #[error(transparent)]
     Read(#[from] IoError),
@@ -100,7 +121,7 @@ pub struct PictureSet {
     pub subjects: Vec<String>,
     /// `[n, channels, height, width]`.
     pub pixels: Vec<f32>,
-    /// 1 for grey, 3 for colour.
+    /// 1 for grey, 3 for colour; twice as many where a part of each picture lies behind it.
     pub channels: usize,
     /// Rows of a picture.
     pub height: usize,

@@ -101,7 +101,7 @@ pub fn segment_case(
 
 /// Windows of all members over their own inputs, which share one grid.
 fn together(models: &[SegmentModel], inputs: &[Vec<Volume>], window: &WindowConfig) -> Result<Segmented, PredictError> {
-    let (classes, channels) = (models[0].card.names.len(), inputs[0].len());
+    let (classes, channels) = (models[0].card.names.len(), window.inputs(inputs[0].len()));
     let devices: Vec<_> = models.iter().map(SegmentModel::device).collect();
     let [i, j, k] = window.patch;
     // The channels of all members lie side by side, so that one pass of windows serves all.
@@ -144,7 +144,7 @@ pub(crate) fn labels_of(
     device: &burn::tensor::Device,
 ) -> Result<Vec<u8>, InferenceError> {
     let [i, j, k] = window.patch;
-    let shape = |batch: usize| [batch, channels.len(), k, j, i];
+    let shape = |batch: usize| [batch, window.inputs(channels.len()), k, j, i];
     let mut predict = |values: Vec<f32>, batch: usize| probabilities(network, values, shape(batch), device);
     let channels: Vec<&Volume> = channels.iter().collect();
     Ok(segment(&channels, classes, window, &mut predict)?.labels)

@@ -8,9 +8,11 @@
 //! [`fit`](nn_core::train::fit): a run that was stopped goes on as if nothing had happened.
 //!
 //! A study holds its prepared cases in memory and cuts the patches of a step on all threads when the step begins: on two
-//! cores 2 ms for a block of 48 voxels along each axis, of whose step the network takes 660. Programs whose cases do not
-//! fit into memory, or whose network is on a fast device, have [`cache`](crate::cache) and [`loader`](crate::loader).
+//! cores 2 ms for a block of 48 voxels along each axis, of whose step the network takes 660. For cases that do not fit into
+//! memory it can keep them in a [`cache`](crate::cache) on disk, and for a network on a fast device cut patches ahead of
+//! their step with a [`loader`](crate::loader); what is learnt is the same bit for bit.
 
+mod ahead;
 mod batches;
 mod classify;
 mod config;
@@ -32,9 +34,9 @@ pub use self::segment::{SegmentStudy, TrainedSegmenter, plan};
 
 use nn_core::config::ConfigError;
 use nn_core::metrics::MetricError;
-use nn_core::store::StoreError;
 use nn_core::train::{StepError, TrainError};
 
+use crate::cache::CacheError;
 use crate::evaluate::EvaluateError;
 use crate::intensity::IntensityError;
 use crate::model::{ModelError, PreprocessingError};
@@ -107,10 +109,18 @@ pub enum StudyError {
     /// A score has no value, for example because all labels are equal.
     #[error(transparent)]
     Metric(#[from] MetricError),
-    /// Given weights do not fit the network.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Models do not belong together.
+    /// Models do not belong together, or a network cannot start from the weights of a file.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The folder of prepared cases cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A prepared case cannot be kept, or is no longer there.
+    #[error("case {id}: {error}")]
+    Kept {
+        /// The case.
+        id: String,
+        /// Why.
+        error: CacheError,
+    },
 }

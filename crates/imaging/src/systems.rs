@@ -32,6 +32,7 @@
 //! Two of the papers come with a loss of their own: [`border_weights`] and [`jaccard_loss`].
 
 mod blocks;
+mod body;
 mod classify;
 pub mod densenet;
 #[cfg(test)]
@@ -51,11 +52,14 @@ pub mod unet;
 pub mod unet3d;
 pub mod unet_valid;
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 use nn_core::explain::Probe;
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use self::body::LEFT;
 pub use self::classify::{CLASSIFIERS, ClassifyConfig, ClassifyNet};
 pub use self::losses::{border_weights, class_balance, jaccard_loss};
 pub use self::segment::{SEGMENTERS, SegmentConfig, SegmentNet};
@@ -91,6 +95,43 @@ pub trait Classifier: Module {
     /// # Shapes
     /// - as [`Classifier::logits`]; the probed maps are `[batch, features, height', width']`
     fn run(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, probe: &Probe<4>) -> Tensor<2>;
+
+    /// What each branch of the network sees of an input of `[channels, height, width]`; one without branches sees it
+    /// whole.
+    fn views(&self, size: [usize; 3]) -> Vec<View> {
+        vec![View::whole(size)]
+    }
+
+    /// As [`Classifier::run`], with the last feature maps of the branch that sees the given one of [`Classifier::views`]
+    /// passed through `probe`; `run` probes the first.
+    ///
+    /// # Shapes
+    /// - as [`Classifier::run`]
+    fn run_view(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, _view: usize, probe: &Probe<4>) -> Tensor<2> {
+        self.run(x, rng, probe)
+    }
+}
+
+/// A part of the input of a classifier that one branch of it sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// What it shows, such as `lungs`.
+    pub name: &'static str,
+    /// Channels of the input.
+    pub channels: Range<usize>,
+    /// Rows.
+    pub rows: Range<usize>,
+    /// Columns.
+    pub columns: Range<usize>,
+    /// Whether the branch sees the columns from right to left.
+    pub mirrored: bool,
+}
+
+impl View {
+    /// All of an input of `[channels, height, width]`.
+    pub fn whole([channels, height, width]: [usize; 3]) -> Self {
+        Self { name: "picture", channels: 0..channels, rows: 0..height, columns: 0..width, mirrored: false }
+    }
 }
 
 #[cfg(test)]

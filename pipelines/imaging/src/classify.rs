@@ -1,14 +1,17 @@
 //! A study of labelled pictures: models, baselines, scores, files and the report.
 
+mod report;
+
 use crate::cli::{Train, counted};
-use crate::config::{self, RunConfig};
+use crate::config::{self, RunConfig, SourceConfig};
+use crate::crops;
 use crate::inputs::{self, LoadedPictures};
-use crate::page::{self, Figures};
 use crate::run::{self, whole};
 use anyhow::Context;
 use imaging::audit::{Audit, AuditConfig};
 use imaging::evaluate::{JudgedPictures, classes};
 use imaging::model::{ClassifyEnsemble, ClassifyModel};
+use imaging::pictures::{AUTO, PictureSet};
 use imaging::split::Rows;
 use imaging::study::{ClassifyStudy, ClassifyStudyConfig, Divided, TrainedClassifier};
 use nn_core::data::Part;
@@ -20,16 +23,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::exit::Usage;
-use workbench::figure::{Axes, Series};
 use workbench::observe::say;
-use workbench::record::{DataRecord, DataSummary, RunMetrics, Summary, peak_memory_mb};
-use workbench::report::Section;
+use workbench::record::{DataSummary, RunMetrics, Summary, peak_memory_mb};
 use workbench::run::{METRICS, REPORT};
 use workbench::table::Table;
-use workbench::training::{Trained, TrainingRun, quoted};
+use workbench::training::{Trained, quoted};
 
 /// Resamples behind each interval of the results.
-const RESAMPLES: usize = 500;
+pub(crate) const RESAMPLES: usize = 500;
 /// Scores that stand in printed tables.
 const SHOWN: usize = 6;
 
@@ -40,8 +41,21 @@ pub(crate) fn train(common: &Common, args: &Train, system: &str, stop: &AtomicBo
     if config.plan.is_some() {
         return Err(Usage("--plan is for segmentations; leave it out".into()).into());
     }
+    if config.cache.is_some() || config.loader.is_some() {
+        let text = "cache and loader are for segmentations, since pictures are held in memory; leave them out";
+        return Err(Usage(text.into()).into());
+    }
+    let twice = config.study.network.pictures() > 1;
+    let source = config.source.get_or_insert_default();
+    if twice && source.crop.is_none() {
+        source.crop = Some(AUTO.into());
+    }
+    if !twice && source.crop.is_some() {
+        let text = format!("{system} sees pictures as a whole; leave out --crop, or use --system sdfn");
+        return Err(Usage(text).into());
+    }
     if common.print_config {
-        return config::print(&config);
+        return Ok(config::print(&config)?);
     }
     if config.study.freeze && config.weights.is_none() {
         return Err(Usage("--freeze needs a body that has learnt something; give --weights FILE".into()).into());
@@ -51,7 +65,15 @@ pub(crate) fn train(common: &Common, args: &Train, system: &str, stop: &AtomicBo
     if let Some(weights) = &mut config.weights {
         *weights = whole(weights, common)?;
     }
-    let loaded = inputs::pictures(common, source)?;
+    if let Some(crop) = &mut source.crop {
+        *crop = crops::settled(crop, common)?;
+    }
+    let cropping = source.cropping();
+    let crop = crops::cropper(cropping.as_ref(), &nn_core::compute::device(&config.device)?)?;
+    let mut loaded = inputs::pictures(common, source, crop.as_ref())?;
+    if let Some(cropping) = &cropping {
+        crops::hash(cropping, &mut loaded.inputs)?;
+    }
     let set = &loaded.set;
     let study = config.study.clone();
     config.study = study.resolved(set.channels, set.classes.len(), [set.height, set.width])?;
@@ -86,13 +108,12 @@ fn study_of(
     let record = inputs::record(&loaded.inputs, set.len(), &BTreeMap::new(), &divided);
     let run = run::open(common, run_dir, config, &record, resume)?;
     inputs::write_splits(&run.folder, &rows, &divided)?;
-    let weights = match &config.weights {
-        Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
-        None => None,
-    };
     let audit = Audit::pictures(set, divided.split(0), &AuditConfig::default())?;
     say(common, &audit.to_text());
-    let study = ClassifyStudy::new(set, &config.dataset, divided, settings.clone(), weights)?;
+    let crop = config.source.as_ref().and_then(SourceConfig::cropping);
+    let study = ClassifyStudy::new(set, &config.dataset, divided, settings.clone())?
+        .with_weights(config.weights.clone())
+        .with_crop(crop);
     let mut models = Vec::new();
     for i in 0..settings.models {
         say(common, &format!("model {i}: {}", counted(study.divided().split(i).train.len(), "picture")));
@@ -109,7 +130,7 @@ fn study_of(
         )?);
     }
     let tested = test(&study, &models)?;
-    run.folder.write("predictions.csv", predictions(&study, &tested)?)?;
+    run.folder.write("predictions.csv", predictions(set, &tested.rows, &tested.probabilities)?)?;
     let system = settings.network.name();
     let audit = match tested.scores.first() {
         Some(scores) => audit.with_scores(system, false, Part::Test, scores.clone()),
@@ -141,7 +162,9 @@ fn study_of(
         version: env!("CARGO_PKG_VERSION").into(),
         commit: run.environment.commit.clone(),
     };
-    report(&run, config, &study, &models, &tested, &audit, &record, &metrics)?;
+    let found =
+        report::Findings { config, study: &study, models: &models, tested: &tested, audit: &audit, record: &record };
+    report::write(&run, &found, &metrics)?;
     run.folder.write_json(METRICS, &metrics)?;
     let mut out = std::io::stdout().lock();
     if common.json {
@@ -190,16 +213,15 @@ fn summaries(study: &ClassifyStudy<'_>, tested: &Tested) -> anyhow::Result<BTree
     Ok(found)
 }
 
-/// The test part of the first model: a row for each picture with its class and the probability of each.
-fn predictions(study: &ClassifyStudy<'_>, tested: &Tested) -> Result<String, std::fmt::Error> {
-    let set = study.set();
+/// A row for each of some pictures with its class and the probability of each, given as `[rows, classes]`.
+pub(crate) fn predictions(set: &PictureSet, rows: &[usize], probabilities: &[f64]) -> Result<String, std::fmt::Error> {
     let plain = |text: &str| text.replace([',', '"', '\n', '\r'], " ");
     let mut text = String::from("id,subject,class");
     for class in &set.classes {
         write!(text, ",{}", plain(class))?;
     }
     text.push('\n');
-    for (&row, probabilities) in tested.rows.iter().zip(tested.probabilities.chunks(set.classes.len().max(1))) {
+    for (&row, probabilities) in rows.iter().zip(probabilities.chunks(set.classes.len().max(1))) {
         let class = &set.classes[set.labels[row]];
         write!(text, "{},{},{}", plain(&set.ids[row]), plain(&set.subjects[row]), plain(class))?;
         for value in probabilities {
@@ -230,121 +252,4 @@ fn results(config: &Config, count: usize, metrics: &RunMetrics) -> Table {
     let system = format!("{} ({})", config.study.network.name(), counted(metrics.models, "model"));
     table.push([system].into_iter().chain(shown.iter().map(cell)));
     table
-}
-
-#[allow(clippy::too_many_arguments, reason = "a report shows everything that a run has come to")]
-fn report(
-    run: &TrainingRun<'_>,
-    config: &Config,
-    study: &ClassifyStudy<'_>,
-    models: &[Trained<ClassifyModel>],
-    tested: &Tested,
-    audit: &Audit,
-    record: &DataRecord,
-    metrics: &RunMetrics,
-) -> anyhow::Result<()> {
-    let set = study.set();
-    let figures = Figures { folder: &run.folder };
-    let system = config.study.network.name();
-    let facts = [
-        ("Classes".to_owned(), set.classes.join(", ")),
-        ("Pictures".to_owned(), format!("{} x {} x {}", set.channels, set.height, set.width)),
-    ];
-    let mut section = Section::new("Results").table(results(config, set.classes.len(), metrics));
-    let caption = "95 % intervals of the first model, by resampling the subjects of its test part";
-    let mut intervals = Table::new(caption).text("score").number("low").number("high");
-    for (name, summary) in &metrics.metrics {
-        if let (Some(low), Some(high)) = (summary.low, summary.high) {
-            intervals.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
-    }
-    section = section.table(intervals).table(confusion(study, &tested.first));
-    section = calibration(figures, study, &tested.first, section)?;
-    let data = Section::new("Data and audit")
-        .definitions([("Pictures", set.len().to_string()), ("Left out", page::dropped(record))])
-        .code(audit.to_text());
-    let kept = if config.study.learning.keep_best {
-        format!("The weights are those of the epoch with the best {} on the validation part.", config.study.monitor)
-    } else {
-        "The weights are those of the last epoch.".to_owned()
-    };
-    let page = page::head(format!("{system} on {}", config.dataset), metrics, &run.environment, facts)
-        .section(section)
-        .section(data)
-        .section(page::split(study.divided(), config.study.division.folds))
-        .section(page::learning(figures, models, &kept)?)
-        .section(page::surroundings(&run.environment, metrics, record, config)?);
-    page::write(&run.folder, &page)
-}
-
-/// True classes against chosen ones.
-fn confusion(study: &ClassifyStudy<'_>, judged: &JudgedPictures) -> Table {
-    let names = &study.set().classes;
-    let mut table =
-        Table::new("Pictures of the test part by class (rows) and by what the first model says").text("class");
-    for name in names {
-        table = table.number(name.as_str());
-    }
-    let mut counts = vec![vec![0_usize; names.len()]; names.len()];
-    for (&truth, chosen) in judged.labels().iter().zip(judged.chosen()) {
-        counts[truth][chosen] += 1;
-    }
-    for (name, counts) in names.iter().zip(counts) {
-        table.push([name.clone()].into_iter().chain(counts.iter().map(usize::to_string)));
-    }
-    table
-}
-
-/// Observed share by predicted probability, in ten bins.
-fn calibration(
-    figures: Figures<'_>,
-    study: &ClassifyStudy<'_>,
-    judged: &JudgedPictures,
-    section: Section,
-) -> anyhow::Result<Section> {
-    let names = &study.set().classes;
-    // Of two classes the second says all.
-    let shown: Vec<usize> = if names.len() == 2 { vec![1] } else { (0..names.len().min(6)).collect() };
-    let curves: Vec<(&str, Vec<(f64, f64)>)> = shown
-        .into_iter()
-        .map(|class| {
-            let (labels, probabilities) = judged.against_rest(class);
-            (names[class].as_str(), reliability(&labels, &probabilities))
-        })
-        .collect();
-    let series: Vec<Series<'_>> = curves.iter().map(|(name, points)| Series { name, points }).collect();
-    let axes = Axes { title: "Reliability", x: "predicted probability", y: "observed share" };
-    if series.iter().all(|series| series.points.is_empty()) {
-        return Ok(section);
-    }
-    let svg = workbench::figure::calibration(&axes, &series)?;
-    let caption = "Pictures of the test part in ten bins of predicted probability. On the diagonal, probabilities are \
-                   shares; classes must be as frequent in use for that to hold there.";
-    Ok(section.figure(caption, figures.keep("reliability", svg)?))
-}
-
-/// Mean probability and share of positives in each of ten bins that has a picture.
-fn reliability(labels: &[bool], probabilities: &[f64]) -> Vec<(f64, f64)> {
-    let mut bins = [(0.0, 0.0, 0.0); 10];
-    for (&label, &probability) in labels.iter().zip(probabilities) {
-        let bin = &mut bins[((probability * 10.0) as usize).min(9)];
-        *bin = (bin.0 + probability, bin.1 + f64::from(u8::from(label)), bin.2 + 1.0);
-    }
-    bins.into_iter().filter(|bin| bin.2 > 0.0).map(|(sum, positives, n)| (sum / n, positives / n)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bins_hold_means_and_shares() {
-        let found = reliability(&[true, false, true, true], &[0.9, 0.1, 0.95, 0.12]);
-        // Two pictures of about 0.1, one of them positive; two of about 0.9, both.
-        assert_eq!(found.len(), 2);
-        for ((x, y), (a, b)) in found.iter().zip([(0.11, 0.5), (0.925, 1.0)]) {
-            assert!((x - a).abs() < 1e-12 && (y - b).abs() < 1e-12, "{found:?}");
-        }
-        assert_eq!(reliability(&[true], &[1.0]), [(1.0, 1.0)]);
-    }
 }

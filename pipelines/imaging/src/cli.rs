@@ -5,12 +5,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use imaging::io::ReadOptions;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use workbench::args::Common;
+use workbench::args::{Common, Repeats};
 
-/// A number with its noun, as `1 case` and `5 cases`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+pub(crate) use workbench::observe::counted;
 
 /// Deep learning for medical imaging: from DICOM, `NIfTI` and pictures to segmentations and classifications, and back.
 #[derive(Debug, Parser)]
@@ -116,21 +113,27 @@ pub(crate) struct Train {
     /// How to divide: auto, upstream, random, subject, blocks
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Models to train, each with a seed of its own
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
     /// Folds of a cross-validation, each model tested on another one [default: one test part for all models]
     #[arg(long)]
     pub(crate) folds: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
-    /// Weights of a trained model of the same network; its body is kept and its head starts anew (classifiers)
-    #[arg(long, value_name = "FILE.safetensors")]
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
+    /// Weights of a trained model of the same network, or of torchvision's (.pt, .pth); the body is kept and the head starts
+    /// anew (classifiers)
+    #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
     /// The body of --weights does not learn: its head alone does
     #[arg(long)]
     pub(crate) freeze: bool,
+    /// Where the lungs are, for sdfn: auto, a folder of masks named as the pictures, or a segmentation model [default: auto]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) crop: Option<PathBuf>,
+    /// Keep prepared cases in this folder, and in memory only as many as `cache.memory_mb` allows (segmentations)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Cut patches ahead of their step on so many threads, within `loader.memory_mb` (segmentations)
+    #[arg(long, value_name = "N")]
+    pub(crate) loader_threads: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -140,6 +143,9 @@ pub(crate) struct Evaluate {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Also write a table of all cases with their scores, or of all pictures with their probabilities
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// What is done about DICOM series that are no grid as they are; they are refused by default.
@@ -197,6 +203,10 @@ pub(crate) enum Method {
     GradCam,
     /// What the decision loses when a square is covered
     Occlusion,
+    /// The two above, a file of each
+    Both,
+    /// Where a network with soft attention says that it looked
+    Attention,
 }
 
 #[derive(Debug, Args)]

@@ -1,19 +1,26 @@
 //! The settings of each command: defaults, file, environment, options.
 
+mod study;
+
+pub(crate) use self::study::StudySettings;
+
 use crate::cli::{Format, Method, Source, Train};
+use imaging::cache::CacheConfig;
+use imaging::loader::LoaderConfig;
+use imaging::pictures::CropConfig;
 use imaging::plan::PlanConfig;
 use imaging::split::SplitKind;
-use imaging::study::{ClassifyStudyConfig, Division, SegmentStudyConfig};
-use imaging::systems::{ClassifyConfig, SegmentConfig};
-use nn_core::config::{ConfigError, in_range};
+use imaging::study::Division;
+use nn_core::config::in_range;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve, to_toml};
+use workbench::config::{Flags, choice, resolve};
 use workbench::exit::Usage;
-use workbench::run::{CONFIG, RunFolder};
+use workbench::run::RunFolder;
+
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
 
 /// The name of a split that is told by the data.
 pub(crate) const AUTO: &str = "auto";
@@ -32,6 +39,20 @@ pub(crate) struct SourceConfig {
     pub(crate) limit: usize,
     /// Height and width that pictures are brought to, where they differ.
     pub(crate) size: Option<[usize; 2]>,
+    /// Channels that pictures are brought to, 1 or 3; by default as they come.
+    pub(crate) channels: Option<usize>,
+    /// Where the lungs are, for a network that sees them by themselves: `auto`, a folder of masks of the names of the
+    /// pictures, or a segmentation model.
+    pub(crate) crop: Option<PathBuf>,
+    /// By how much what is cut out is larger on each side than the lungs, as a share.
+    pub(crate) crop_margin: f64,
+}
+
+impl SourceConfig {
+    /// How a part of each picture is cut out, where one is.
+    pub(crate) fn cropping(&self) -> Option<CropConfig> {
+        self.crop.as_ref().map(|from| CropConfig { from: from.clone(), margin: self.crop_margin })
+    }
 }
 
 /// The options that say where the data comes from, added to `flags`.
@@ -59,66 +80,6 @@ impl Default for DemoConfig {
     }
 }
 
-/// Settings of a study that a run can be about.
-pub(crate) trait StudySettings: Clone + Default + Serialize + DeserializeOwned {
-    /// Takes the network of that name with its publication's sizes.
-    fn choose(&mut self, system: &str) -> Result<(), ConfigError>;
-    /// The system's name in configurations.
-    fn system(&self) -> &'static str;
-    /// Checks what can be checked without the data.
-    fn check(&self) -> Result<(), ConfigError>;
-    /// Seed of everything random.
-    fn seed(&self) -> u64;
-    /// Models to train.
-    fn models(&self) -> usize;
-    /// Whether the step sizes depend on the number of epochs.
-    fn falls(&self) -> bool;
-}
-
-impl StudySettings for SegmentStudyConfig {
-    fn choose(&mut self, system: &str) -> Result<(), ConfigError> {
-        self.network = SegmentConfig::named(system)?;
-        Ok(())
-    }
-    fn system(&self) -> &'static str {
-        self.network.name()
-    }
-    fn check(&self) -> Result<(), ConfigError> {
-        self.validate()
-    }
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-    fn models(&self) -> usize {
-        self.models
-    }
-    fn falls(&self) -> bool {
-        self.learning.decay > 0.0
-    }
-}
-
-impl StudySettings for ClassifyStudyConfig {
-    fn choose(&mut self, system: &str) -> Result<(), ConfigError> {
-        self.network = ClassifyConfig::named(system)?;
-        Ok(())
-    }
-    fn system(&self) -> &'static str {
-        self.network.name()
-    }
-    fn check(&self) -> Result<(), ConfigError> {
-        self.validate()
-    }
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-    fn models(&self) -> usize {
-        self.models
-    }
-    fn falls(&self) -> bool {
-        self.learning.decay > 0.0
-    }
-}
-
 /// Everything that decides a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, bound(serialize = "S: Serialize", deserialize = "S: Default + DeserializeOwned"))]
@@ -134,6 +95,10 @@ pub(crate) struct RunConfig<S> {
     /// The study.
     #[serde(flatten)]
     pub(crate) study: S,
+    /// Where prepared cases are kept besides in memory (segmentations); no part of the result.
+    pub(crate) cache: Option<CacheConfig>,
+    /// How far ahead of their step patches are cut, on threads of their own (segmentations); no part of the result.
+    pub(crate) loader: Option<LoaderConfig>,
     /// The data of a run on files.
     pub(crate) source: Option<SourceConfig>,
     /// The data of a demo.
@@ -148,6 +113,8 @@ impl<S: Default> Default for RunConfig<S> {
             plan: None,
             weights: None,
             study: S::default(),
+            cache: None,
+            loader: None,
             source: None,
             demo: None,
         }
@@ -184,16 +151,19 @@ impl<S: StudySettings> RunConfig<S> {
 
     /// File, environment and options of `train` over `defaults`.
     fn over(defaults: &Self, common: &Common, args: &Train, system: &str) -> anyhow::Result<Self> {
-        let flags = Flags::new()
+        let flags = args
+            .repeats
+            .flags()
             .set("dataset", args.dataset.as_deref())
             .set("network.system", args.system.as_ref().map(|_| system))
             .set("plan", args.plan.as_ref())
             .set("weights", args.weights.as_ref())
             .set("freeze", args.freeze.then_some(true))
+            .set("cache.folder", args.cache.as_ref())
+            .set("loader.threads", args.loader_threads)
+            .set("source.crop", args.crop.as_ref())
             .set("division.kind", args.split.as_deref().filter(|name| *name != AUTO))
-            .set("models", args.models)
-            .set("division.folds", args.folds)
-            .set("epochs", args.epochs);
+            .set("division.folds", args.folds);
         let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
         if config.demo.is_some() {
             let text = "the settings below demo are those of `galen-imaging demo`; train has none";
@@ -232,82 +202,29 @@ fn stem(path: &Path) -> String {
     name
 }
 
-/// The system that is asked for, by option, setting, environment, file or the run that is continued, in this order; told
-/// by the data where nobody does.
+/// The system that is asked for, by option or in the settings; told by the data where nobody does.
 pub(crate) fn chosen_system(common: &Common, args: &Train) -> String {
-    const KEY: &str = "network.system";
-    if let Some(name) = &args.system {
-        return name.clone();
-    }
-    if let Some((_, name)) = common.set.iter().rev().find(|(key, _)| key == KEY) {
-        return name.trim_matches('"').to_owned();
-    }
-    let variables = workbench::args::environment();
-    if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
-        return name.clone();
-    }
-    let earlier = common.named_run_dir().filter(|_| common.resume).map(|folder| folder.join(CONFIG));
-    // What is wrong with a file is said where all of it is read.
-    let read = |path: &PathBuf| system_in(&std::fs::read_to_string(path).ok()?);
-    if let Some(name) = common.config.as_ref().and_then(read).or_else(|| earlier.as_ref().and_then(read)) {
-        return name;
-    }
+    let named = args.system.clone().or_else(|| choice(common, "network.system"));
     let pictures = matches!(args.source.format, Some(Format::Npz | Format::Pictures))
         || args.source.data.as_ref().is_some_and(|path| path.extension().is_some_and(|ending| ending == "npz"));
-    if pictures { "resnet18" } else { "unet" }.to_owned()
+    let told = if pictures { "resnet18" } else { "unet" };
+    named.unwrap_or_else(|| told.to_owned())
 }
 
-/// The value of `network.system` in a TOML text.
-fn system_in(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    Some(table.get("network")?.get("system")?.as_str()?.to_owned())
-}
-
-/// Prints a configuration.
-pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
-    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
-}
-
-/// The settings of a command that is no run; `None` where they were only to be shown.
-pub(crate) fn settings<T: Serialize + DeserializeOwned>(
-    defaults: &T,
-    common: &Common,
-    flags: Flags,
-) -> anyhow::Result<Option<T>> {
-    let settings = resolve(defaults, common, flags)?;
-    if common.print_config {
-        print(&settings)?;
-        return Ok(None);
-    }
-    Ok(Some(settings))
-}
-
-/// Refuses the options of a run where none is written.
-pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
-    let option = match (common.run_dir.is_some(), common.resume) {
-        (true, _) => "--run-dir",
-        (false, true) => "--resume",
-        (false, false) => return Ok(()),
-    };
-    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
-}
-
-/// Settings of a command that has none of its own.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NoConfig {}
-
-/// Settings of `predict` and `bench`.
+/// Settings of `predict`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct DeviceConfig {
+pub(crate) struct PredictConfig {
     /// Where to compute.
     pub(crate) device: String,
+    /// Masks, or the model, that show where the lungs are, instead of those that a classifier learnt with.
+    pub(crate) crop: Option<PathBuf>,
 }
 
-impl DeviceConfig {
+impl PredictConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
-        settings(&Self { device: "cpu".into() }, common, Flags::new())
+        Ok(settings(&Self { device: "cpu".into(), crop: None }, common, Flags::new())?)
     }
 }
 
@@ -323,12 +240,14 @@ pub(crate) struct ExplainConfig {
     pub(crate) shown: usize,
     /// Pixels along each side of a covered square.
     pub(crate) square: usize,
+    /// Masks, or the model, that show where the lungs are, instead of those that the classifier learnt with.
+    pub(crate) crop: Option<PathBuf>,
 }
 
 impl ExplainConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, method: Option<Method>, shown: Option<usize>) -> anyhow::Result<Option<Self>> {
-        let defaults = Self { device: "cpu".into(), method: Method::GradCam, shown: 8, square: 4 };
+        let defaults = Self { device: "cpu".into(), method: Method::GradCam, shown: 8, square: 4, crop: None };
         let found = settings(&defaults, common, Flags::new().set("method", method).set("shown", shown))?;
         if let Some(config) = &found {
             in_range("shown", config.shown, 1..=10_000)?;
@@ -378,13 +297,6 @@ impl SetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_system_of_a_file_is_found_in_its_section_only() {
-        assert_eq!(system_in("[network]\nbase = 4\nsystem = \"linknet\"\n").as_deref(), Some("linknet"));
-        assert_eq!(system_in("system = \"linknet\"\n[network]\n[source]\nsystem = \"x\"\n"), None);
-        assert_eq!(system_in("[network\n"), None);
-    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

@@ -64,7 +64,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
     let cases = config.demo.as_ref().map_or(0, |demo| demo.cases);
     in_range("demo.cases", cases, 4..=1000)?;
     if common.print_config {
-        return print(&config);
+        return Ok(print(&config)?);
     }
     let settings = PhantomConfig { seed: config.study.seed, ..PhantomConfig::default() };
     let data = generated(common, &run_dir, &settings, cases)?;

@@ -1,15 +1,17 @@
 //! `evaluate`: trained models against labelled cases or pictures.
 
+use crate::classify::{RESAMPLES, predictions};
 use crate::cli::{Evaluate, counted};
 use crate::config::{SetConfig, without_run_folder};
-use crate::inputs;
-use crate::segment::{case_table, extra};
+use crate::segment::{case_table, extra, interval};
+use crate::{crops, inputs};
 use imaging::evaluate::{JudgedPictures, Scores, classes, judge};
 use imaging::model::{CLASSIFIER, ClassifyEnsemble, SegmentEnsemble, architecture};
 use imaging::predict::{SegmentOptions, segment_case};
 use imaging::volume::Volume;
 use nn_core::burn::tensor::Device;
 use nn_core::data::group_ids;
+use nn_core::metrics::{Interval, MetricError};
 use workbench::args::Common;
 use workbench::table::Table;
 
@@ -51,11 +53,15 @@ fn cases(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Dev
     }
     let models = counted(ensemble.models().len(), "model");
     let title = format!("{}, {models} together", counted(loaded.cases.len(), "case"));
-    let mut shown = Table::new(title).text("score").number("value");
+    let mut shown = table(title);
     for (name, value) in scores.metrics() {
-        shown.push([name, format!("{value:.4}")]);
+        let interval = interval(&scores, &name, settings.seed)?;
+        shown.push(cells(&name, value, interval));
     }
-    shown.push(["pixel_error".to_owned(), format!("{:.4}", wrong / loaded.cases.len().max(1) as f64)]);
+    shown.push(cells("pixel_error", wrong / loaded.cases.len().max(1) as f64, None));
+    if let Some(path) = &args.out {
+        scores.write_csv(path)?;
+    }
     let mut out = std::io::stdout().lock();
     shown.write(&mut out, common.json)?;
     if !common.json {
@@ -69,8 +75,11 @@ fn cases(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Dev
 fn pictures(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Device) -> anyhow::Result<()> {
     let ensemble = ClassifyEnsemble::load(&args.model, device)?;
     let card = ensemble.card();
-    settings.source.size.get_or_insert([card.scale.height, card.scale.width]);
-    let loaded = inputs::pictures(common, &settings.source)?;
+    let options = card.options();
+    settings.source.size = settings.source.size.or(options.size);
+    settings.source.channels = settings.source.channels.or(options.channels);
+    let crop = crops::of_model(card, settings.source.crop.as_deref(), common, device)?;
+    let loaded = inputs::pictures(common, &settings.source, crop.as_ref())?;
     let set = &loaded.set;
     anyhow::ensure!(
         set.classes == card.names && set.channels == card.scale.mean.len(),
@@ -83,14 +92,36 @@ fn pictures(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &
     let rows: Vec<usize> = (0..set.len()).collect();
     let subjects = group_ids(set.subjects.iter().map(String::as_str));
     let probabilities = ensemble.probabilities(set, &rows)?;
-    let scores = JudgedPictures::new(set.labels.clone(), probabilities, set.classes.len(), subjects)?.scores()?;
+    if let Some(path) = &args.out {
+        nn_core::atomic::write(path, predictions(set, &rows, &probabilities)?.as_bytes())?;
+    }
+    let judged = JudgedPictures::new(set.labels.clone(), probabilities, set.classes.len(), subjects)?;
+    let scores = judged.scores()?;
     let models = counted(ensemble.models().len(), "model");
-    let mut shown =
-        Table::new(format!("{}, mean of {models}", counted(set.len(), "picture"))).text("score").number("value");
+    let mut shown = table(format!("{}, mean of {models}", counted(set.len(), "picture")));
     for &name in classes::names(set.classes.len()) {
-        if let Some(value) = scores.get(name) {
-            shown.push([name.to_owned(), format!("{value:.4}")]);
-        }
+        let Some(&value) = scores.get(name) else { continue };
+        let interval = match judged.interval(name, RESAMPLES, settings.seed) {
+            Ok(interval) => Some(interval),
+            Err(MetricError::Undefined { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        shown.push(cells(name, value, interval));
     }
     Ok(shown.write(&mut std::io::stdout().lock(), common.json)?)
+}
+
+/// A table for scores with their intervals, by resampling subjects.
+fn table(title: String) -> Table {
+    Table::new(title).text("score").number("value").number("95 % low").number("95 % high")
+}
+
+/// A row of it.
+fn cells(name: &str, value: f64, interval: Option<Interval>) -> [String; 4] {
+    let number = |value: f64| format!("{value:.4}");
+    let [low, high] = match interval {
+        Some(interval) => [number(interval.low), number(interval.high)],
+        None => ["–".to_owned(), "–".to_owned()],
+    };
+    [name.to_owned(), number(value), low, high]
 }

@@ -4,16 +4,17 @@ use crate::cli::{Format, counted};
 use crate::config::SourceConfig;
 use anyhow::Context;
 use imaging::case::{Case, CaseFiles, Layout, discover, read_cases};
-use imaging::pictures::{PictureOptions, PictureSet};
+use imaging::pictures::{Cropper, PictureOptions, PictureSet};
 use imaging::split::Rows;
 use imaging::study::Divided;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workbench::args::Common;
-use workbench::data::dataset;
 use workbench::observe::say;
 use workbench::record::{DataRecord, Input};
 use workbench::run::RunFolder;
+
+pub(crate) use workbench::data::locate;
 
 /// Cases with where they came from.
 pub(crate) struct LoadedCases {
@@ -45,14 +46,6 @@ impl LoadedCases {
 pub(crate) struct LoadedPictures {
     pub(crate) set: PictureSet,
     pub(crate) inputs: Vec<Input>,
-}
-
-/// The path itself, or below the data root where it is not there.
-pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    if path.exists() || path.is_absolute() {
-        return Ok(path.to_owned());
-    }
-    Ok(dataset(common.data_root().as_deref(), &path.to_string_lossy())?)
 }
 
 /// Whether the data is labelled pictures rather than cases.
@@ -123,12 +116,16 @@ pub(crate) fn cases(common: &Common, source: &SourceConfig, labelled: bool) -> a
     Ok(LoadedCases { cases, names, inputs, dropped })
 }
 
-/// Reads the labelled pictures that the settings name.
-pub(crate) fn pictures(common: &Common, source: &SourceConfig) -> anyhow::Result<LoadedPictures> {
+/// Reads the labelled pictures that the settings name, and behind each the part that `crop` finds.
+pub(crate) fn pictures(
+    common: &Common,
+    source: &SourceConfig,
+    crop: Option<&Cropper>,
+) -> anyhow::Result<LoadedPictures> {
     let path = locate(&source.data, common)?;
     say(common, &format!("reading pictures from {}", path.display()));
-    let options = PictureOptions { size: source.size, channels: None, classes: source.names.clone() };
-    let mut set = PictureSet::read(&path, &options)?;
+    let options = PictureOptions { size: source.size, channels: source.channels, classes: source.names.clone() };
+    let mut set = PictureSet::read_cropped(&path, &options, crop)?;
     if source.limit > 0 && source.limit < set.len() {
         set = set.select(&(0..source.limit).collect::<Vec<_>>());
     }

@@ -8,6 +8,7 @@ mod classify;
 mod cli;
 mod config;
 mod convert;
+mod crops;
 mod deidentify;
 mod demo;
 mod evaluate;

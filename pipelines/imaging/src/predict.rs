@@ -7,7 +7,7 @@ pub(crate) use self::pictures::unlabelled;
 pub(crate) use self::sources::{Target, targets};
 
 use crate::cli::{Predict, counted};
-use crate::config::{DeviceConfig, without_run_folder};
+use crate::config::{PredictConfig, without_run_folder};
 use crate::segment::plain;
 use anyhow::Context;
 use imaging::io;
@@ -23,7 +23,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
-use workbench::exit::Stopped;
+use workbench::exit::{Stopped, Usage};
 use workbench::observe::say;
 use workbench::table::Table;
 
@@ -32,21 +32,23 @@ const OK: &str = "ok";
 
 pub(crate) fn run(common: &Common, args: &Predict, stop: &AtomicBool) -> anyhow::Result<()> {
     without_run_folder(common, "predict")?;
-    match DeviceConfig::new(common)? {
-        Some(settings) => predict(common, &settings.device, args, stop),
-        None => Ok(()),
+    let Some(settings) = PredictConfig::new(common)? else { return Ok(()) };
+    if architecture(&args.model)? == CLASSIFIER {
+        let device = nn_core::compute::device(&settings.device)?;
+        return pictures::predict(common, &device, args, settings.crop.as_deref());
     }
+    if settings.crop.is_some() {
+        return Err(Usage("crop is for classifiers that see the lungs by themselves; leave it out".into()).into());
+    }
+    predict(common, &settings.device, args, stop)
 }
 
-/// Predicts what was asked for on `device`.
+/// Segments what was asked for on `device`.
 pub(crate) fn predict(common: &Common, device: &str, args: &Predict, stop: &AtomicBool) -> anyhow::Result<()> {
     let device = nn_core::compute::device(device)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
-    if architecture(&args.model)? == CLASSIFIER {
-        return pictures::predict(common, &device, args);
-    }
     let ensemble = SegmentEnsemble::load(&args.model, &device)?;
-    let channels = ensemble.card().network.channels();
+    let channels = ensemble.card().preprocessing.channels.len();
     let targets = targets(common, &args.input, channels, &args.series.options())?;
     let models = counted(ensemble.models().len(), "model");
     say(common, &format!("{models}, {}", counted(targets.len(), "case")));

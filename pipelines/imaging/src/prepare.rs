@@ -20,7 +20,7 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
     let Some(settings) = SetConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
     let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
     let audit = if inputs::is_pictures(&settings.source) {
-        let loaded = inputs::pictures(common, &settings.source)?;
+        let loaded = inputs::pictures(common, &settings.source, None)?;
         let (divided, audit) = crate::audit::of_pictures(&loaded, &settings)?;
         folder.write("pictures.csv", pictures(&loaded, divided.split(0))?)?;
         folder.write_json(DATA, &inputs::record(&loaded.inputs, loaded.set.len(), &BTreeMap::new(), &divided))?;

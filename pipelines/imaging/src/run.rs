@@ -1,15 +1,16 @@
 //! What every run of this program begins with.
 
 use crate::config::{RunConfig, StudySettings};
-use anyhow::Context;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workbench::args::Common;
 use workbench::record::{DataRecord, Environment};
 use workbench::run::RunError;
 use workbench::training::{Opening, TrainingRun};
 
-/// Opens the folder of a run. One that goes on may train more models, and train longer where its step sizes do not depend
-/// on its length.
+pub(crate) use workbench::data::whole;
+
+/// Opens the folder of a run. One that goes on may train more models, keep its cases elsewhere, and train longer where its
+/// step sizes do not depend on its length.
 pub(crate) fn open<'a, S: StudySettings>(
     common: &'a Common,
     run_dir: &'a Path,
@@ -23,14 +24,9 @@ pub(crate) fn open<'a, S: StudySettings>(
     let models = config.study.models();
     let opening = Opening { common, folder: run_dir, config, data, environment, models, resume };
     TrainingRun::open(opening, |key| match key {
-        "models" | "device" => true,
+        "models" | "device" | "cache" | "loader" => true,
+        key if key.starts_with("cache.") || key.starts_with("loader.") => true,
         "epochs" => !config.study.falls(),
         _ => false,
     })
-}
-
-/// Makes a path whole, so that a run can be continued from another folder and without --data-root.
-pub(crate) fn whole(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    let found = crate::inputs::locate(path, common)?;
-    std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
 }

@@ -3,7 +3,7 @@
 mod report;
 mod results;
 
-pub(crate) use self::results::{extra, plain, table as case_table};
+pub(crate) use self::results::{extra, interval, judged, plain, table as case_table};
 
 use crate::cli::{Train, counted};
 use crate::config::{self, RunConfig};
@@ -33,8 +33,18 @@ pub(crate) fn train(common: &Common, args: &Train, system: &str, stop: &AtomicBo
     if config.weights.is_some() {
         return Err(Usage("--weights is for classifiers; leave it out".into()).into());
     }
+    if config.source.as_ref().is_some_and(|source| source.crop.is_some()) {
+        return Err(Usage("--crop is for classifiers that see the lungs by themselves; leave it out".into()).into());
+    }
+    if let Some(loader) = &config.loader {
+        loader.validate()?;
+    }
+    if config.cache.as_ref().is_some_and(|cache| cache.folder.is_none()) {
+        let text = "cache.memory_mb is set, but no folder; give cache.folder, where the other cases are kept";
+        return Err(Usage(text.into()).into());
+    }
     if common.print_config {
-        return config::print(&config);
+        return Ok(config::print(&config)?);
     }
     let source = config.source.as_mut().context("the configuration names no data")?;
     source.data = whole(&source.data, common)?;
@@ -44,6 +54,9 @@ pub(crate) fn train(common: &Common, args: &Train, system: &str, stop: &AtomicBo
     }
     if let Some(plan) = &mut config.plan {
         *plan = whole(plan, common)?;
+    }
+    if let Some(folder) = config.cache.as_mut().and_then(|cache| cache.folder.as_mut()) {
+        *folder = std::path::absolute(&*folder).with_context(|| format!("cannot use {}", folder.display()))?;
     }
     let loaded = inputs::cases(common, source, true)?;
     let resume = format!("galen-imaging train --run-dir {} --resume", quoted(&run_dir));
@@ -77,7 +90,13 @@ pub(crate) fn study_of(
     let audit = Audit::new(&facts, &[], divided.split(0), &AuditConfig::default())?;
     say(common, &audit.to_text());
 
-    let study = SegmentStudy::new(cases, &loaded.names, &config.dataset, divided, settings.clone())?;
+    let mut study = SegmentStudy::new(cases, &loaded.names, &config.dataset, divided, settings.clone())?;
+    if let Some(cache) = &config.cache {
+        study = study.with_cache(cache)?;
+    }
+    if let Some(loader) = &config.loader {
+        study = study.with_loader(loader.clone())?;
+    }
     let baselines = results::baselines(&run, &study)?;
     let mut models = Vec::new();
     for i in 0..settings.models {

@@ -1,8 +1,6 @@
 //! `systems`: the published systems this binary has.
 
 use crate::config::{NoConfig, settings, without_run_folder};
-use imaging::systems::knee::KneeConfig;
-use imaging::systems::sdfn::SdfnConfig;
 use imaging::systems::{CLASSIFIERS, ClassifyConfig, SEGMENTERS, SegmentConfig};
 use nn_core::burn::module::Module;
 use nn_core::compute;
@@ -51,32 +49,8 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
         let compiled = if info.compiled { "yes" } else { "no" };
         devices.push([info.kind.to_owned(), compiled.to_owned(), info.present.join(", ")]);
     }
-    // A run knows one input of one kind, and these read two.
-    let mut alone =
-        Table::new("Systems for Rust programs alone: they read two pictures at once, and `train` gives one")
-            .text("type")
-            .text("what")
-            .number("classes")
-            .number("parameters");
-    let (sdfn, knee) = (SdfnConfig::default(), KneeConfig::default());
-    for (name, what, classes, parameters) in [
-        (
-            "imaging::systems::sdfn::Sdfn",
-            "SDFN, Liu et al. 2019: findings of a radiograph and of its lungs",
-            sdfn.classes,
-            sdfn.init(&device, &mut rng(0, &[]))?.num_params(),
-        ),
-        (
-            "imaging::systems::knee::KneeNet",
-            "Siamese network, Tiulpin et al. 2018: the grade of a knee from its two sides",
-            knee.classes,
-            knee.init(&device, &mut rng(0, &[]))?.num_params(),
-        ),
-    ] {
-        alone.push([name.to_owned(), what.to_owned(), classes.to_string(), parameters.to_string()]);
-    }
     let mut out = std::io::stdout().lock();
-    for (place, table) in [systems, alone, devices].iter().enumerate() {
+    for (place, table) in [systems, devices].iter().enumerate() {
         if place > 0 && !common.json {
             std::io::Write::write_all(&mut out, b"\n")?;
         }

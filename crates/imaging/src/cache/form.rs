@@ -56,6 +56,17 @@ impl<W: Write> Summed<'_, W> {
 
 /// Writes a case.
 pub(super) fn encode(case: &Case, file: &mut impl Write) -> io::Result<()> {
+    let sum = put(case, file)?;
+    file.write_all(&sum)
+}
+
+/// The checksum of all that is written of a case.
+pub(super) fn checksum(case: &Case) -> io::Result<[u8; CHECKSUM]> {
+    put(case, &mut io::sink())
+}
+
+/// Writes a case without its checksum, which comes back.
+fn put(case: &Case, file: &mut impl Write) -> io::Result<[u8; CHECKSUM]> {
     let channel = |volume: &Volume| Channel {
         geometry: volume.geometry.clone(),
         modality: volume.modality,
@@ -82,8 +93,7 @@ pub(super) fn encode(case: &Case, file: &mut impl Write) -> io::Result<()> {
     if let Some(map) = &case.label {
         out.put(&map.labels)?;
     }
-    let sum = out.digest.clone().finalize();
-    out.file.write_all(&sum)
+    Ok(out.digest.finalize().into())
 }
 
 /// The case that bytes hold; `None` if they are not whole.

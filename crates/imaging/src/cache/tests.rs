@@ -77,6 +77,24 @@ fn keys_follow_content_and_configuration_and_not_the_path() {
 }
 
 #[test]
+fn keys_of_cases_follow_all_that_is_in_them() {
+    let whole = case("a", [5, 4, 3]);
+    let key = |case: &Case| Key::of_case(case, &("resample", 1.0)).unwrap();
+    assert_eq!(key(&whole), key(&whole.clone()));
+    assert_ne!(key(&whole), Key::of_case(&whole, &("resample", 1.5)).unwrap());
+    let changed = |change: fn(&mut Case)| {
+        let mut other = whole.clone();
+        change(&mut other);
+        assert_ne!(key(&other), key(&whole));
+    };
+    changed(|case| case.channels[1].voxels[7] += 1.0);
+    changed(|case| case.channels[0].geometry.spacing[2] = 2.6);
+    changed(|case| case.label.as_mut().unwrap().labels[3] = 2);
+    changed(|case| case.label = None);
+    changed(|case| case.id.push('b'));
+}
+
+#[test]
 fn cases_are_prepared_once_and_again_when_the_file_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let config = CacheConfig { folder: Some(folder.path().join("cache")), memory_mb: 1 };

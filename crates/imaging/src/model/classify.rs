@@ -9,8 +9,8 @@ use nn_core::store::{self, Metadata};
 use nn_core::train::StepError;
 use serde::{Deserialize, Serialize};
 
-use super::{CLASSIFIER, ModelError, NAMES, ORIGIN, Origin, entry, files, json, numbers};
-use crate::pictures::PictureSet;
+use super::{CLASSIFIER, CROP, ModelError, NAMES, ORIGIN, Origin, entry, files, json, numbers};
+use crate::pictures::{CropConfig, PictureOptions, PictureSet};
 use crate::systems::{Classifier, ClassifyConfig, ClassifyNet};
 
 /// Pictures that pass the network at once in use.
@@ -98,6 +98,8 @@ pub struct ClassifyCard {
     pub network: ClassifyConfig,
     /// How pixels become its input.
     pub scale: PictureScale,
+    /// How the part is found that lies behind each picture; none for a network that reads pictures once.
+    pub crop: Option<CropConfig>,
     /// Names of the classes.
     pub names: Vec<String>,
     /// Where it is from.
@@ -107,13 +109,24 @@ pub struct ClassifyCard {
 impl ClassifyCard {
     /// The metadata of the weights file.
     pub fn metadata(&self) -> Metadata {
-        Metadata::from([
+        let mut metadata = Metadata::from([
             (store::ARCHITECTURE.to_owned(), CLASSIFIER.to_owned()),
             (store::CONFIG.to_owned(), json(&self.network)),
             (store::PREPROCESSING.to_owned(), json(&self.scale)),
             (NAMES.to_owned(), json(&self.names)),
             (ORIGIN.to_owned(), json(&self.origin)),
-        ])
+        ]);
+        metadata.extend(self.crop.as_ref().map(|crop| (CROP.to_owned(), json(crop))));
+        metadata
+    }
+
+    /// How pictures are read for the network.
+    pub fn options(&self) -> PictureOptions {
+        PictureOptions {
+            size: Some([self.scale.height, self.scale.width]),
+            channels: Some(self.scale.mean.len() / self.network.pictures()),
+            classes: self.names.clone(),
+        }
     }
 
     fn check(&self, path: &Path) -> Result<(), ModelError> {
@@ -121,6 +134,7 @@ impl ClassifyCard {
             ("the number of classes", self.names.len(), self.network.classes()),
             ("the number of channels", self.scale.mean.len(), self.network.channels()),
             ("the number of deviations", self.scale.deviation.len(), self.network.channels()),
+            ("the number of pictures of an input", 1 + usize::from(self.crop.is_some()), self.network.pictures()),
         ];
         match pairs.into_iter().find(|(_, found, expected)| found != expected) {
             Some((what, found, expected)) => Err(ModelError::Mismatch { path: path.to_owned(), what, found, expected }),
@@ -152,11 +166,11 @@ impl ClassifyModel {
     /// # Errors
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let metadata = store::load_metadata(path)?;
-        store::check_architecture(&metadata, CLASSIFIER)?;
+        let metadata = store::load_metadata_of(path, CLASSIFIER)?;
         let card = ClassifyCard {
             network: entry(&metadata, store::CONFIG, path)?,
             scale: entry(&metadata, store::PREPROCESSING, path)?,
+            crop: if metadata.contains_key(CROP) { Some(entry(&metadata, CROP, path)?) } else { None },
             names: entry(&metadata, NAMES, path)?,
             origin: entry(&metadata, ORIGIN, path)?,
         };
@@ -224,6 +238,8 @@ impl ClassifyEnsemble {
                 "the classes that they tell apart"
             } else if (a.height, a.width, a.mean.len()) != (b.height, b.width, b.mean.len()) {
                 "the pictures that they read"
+            } else if model.card.crop != first.crop {
+                "the parts of pictures that they read"
             } else {
                 continue;
             };

@@ -1,12 +1,15 @@
 //! From a volume as it was read to the input of a network, and the way back for its labels.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::Geometry;
 use crate::intensity::Fitted;
-use crate::transform::{Interpolation, TransformError, reorient, resample, resample_labels, target_grid};
+use crate::transform::{
+    Interpolation, TransformError, crop, foreground_box, reorient, resample, resample_labels, target_grid,
+};
 use crate::volume::{LabelMap, Volume};
 
 /// How far two spacings may differ, as a share, without a volume being resampled.
@@ -45,6 +48,9 @@ pub enum PreprocessingError {
 pub struct Preprocessing {
     /// Where the axes grow to, as `RAS`; empty for as they come.
     pub orientation: String,
+    /// Whether the channels are cut to the smallest box that holds what is above 0 in any of them.
+    #[serde(default)]
+    pub crop: bool,
     /// Spacing along i, j, k in mm, 0 along an axis for as it comes; none for all axes as they come.
     pub spacing: Option<[f64; 3]>,
     /// For each channel how its intensities become numbers near zero.
@@ -72,20 +78,21 @@ impl Preprocessing {
         Ok(prepared)
     }
 
-    /// The channels turned and resampled, with their intensities as they were: what the intensities are fitted on.
+    /// The channels turned, cut and resampled, with their intensities as they were.
     ///
     /// # Errors
     /// [`PreprocessingError::Transform`] for axes that cannot be turned.
     pub fn on_grid(&self, channels: &[&Volume]) -> Result<Vec<Volume>, PreprocessingError> {
-        let mut turned = Vec::with_capacity(channels.len());
-        for volume in channels {
-            let volume = self.turned(volume)?;
-            turned.push(match self.resampled_grid(&volume.geometry) {
-                Some(grid) => resample(&volume, &grid, Interpolation::Linear),
-                None => volume.into_owned(),
-            });
+        let mut turned = channels.iter().map(|volume| self.turned(volume)).collect::<Result<Vec<_>, _>>()?;
+        if self.crop {
+            let boxed = together(&turned);
+            turned = turned.iter().map(|volume| Cow::Owned(crop(volume, &boxed))).collect();
         }
-        Ok(turned)
+        let on_grid = |volume: Cow<'_, Volume>| match self.resampled_grid(&volume.geometry) {
+            Some(grid) => resample(&volume, &grid, Interpolation::Linear),
+            None => volume.into_owned(),
+        };
+        Ok(turned.into_iter().map(on_grid).collect())
     }
 
     fn turned<'a>(&self, volume: &'a Volume) -> Result<Cow<'a, Volume>, PreprocessingError> {
@@ -113,6 +120,21 @@ impl Preprocessing {
     pub fn back(&self, found: &LabelMap, source: &Geometry) -> LabelMap {
         on(found, source)
     }
+}
+
+/// The smallest box that holds what is above 0 in any of the channels; all of them where nothing is.
+fn together(channels: &[Cow<'_, Volume>]) -> [Range<usize>; 3] {
+    let boxes: Vec<[Range<usize>; 3]> = channels
+        .iter()
+        .filter(|volume| volume.voxels.iter().any(|&value| value > 0.0))
+        .map(|volume| foreground_box(volume, 0.0))
+        .collect();
+    let full = channels.first().map_or([0; 3], |volume| volume.geometry.size);
+    [0, 1, 2].map(|axis| {
+        let start = boxes.iter().map(|found| found[axis].start).min().unwrap_or(0);
+        let end = boxes.iter().map(|found| found[axis].end).max().unwrap_or(full[axis]);
+        start..end
+    })
 }
 
 /// Labels on another grid; the same ones where it is the same.

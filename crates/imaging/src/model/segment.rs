@@ -44,7 +44,7 @@ impl SegmentCard {
     fn check(&self, path: &Path) -> Result<(), ModelError> {
         let pairs = [
             ("the number of labels", self.names.len(), self.network.classes()),
-            ("the number of channels", self.preprocessing.channels.len(), self.network.channels()),
+            ("the number of channels", self.window.inputs(self.preprocessing.channels.len()), self.network.channels()),
         ];
         match pairs.into_iter().find(|(_, found, expected)| found != expected) {
             Some((what, found, expected)) => Err(ModelError::Mismatch { path: path.to_owned(), what, found, expected }),
@@ -76,8 +76,7 @@ impl SegmentModel {
     /// # Errors
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let metadata = store::load_metadata(path)?;
-        store::check_architecture(&metadata, SEGMENTER)?;
+        let metadata = store::load_metadata_of(path, SEGMENTER)?;
         let card = SegmentCard {
             network: entry(&metadata, store::CONFIG, path)?,
             preprocessing: entry(&metadata, store::PREPROCESSING, path)?,
@@ -136,13 +135,15 @@ impl SegmentEnsemble {
             let card = &model.card;
             let (a, b) = (&first.preprocessing, &card.preprocessing);
             // Intensities are fitted on each model's own training part: their values may differ, their number not.
-            let same_input =
-                a.orientation == b.orientation && a.spacing == b.spacing && a.channels.len() == b.channels.len();
+            let same_input = (&a.orientation, a.crop, a.spacing, a.channels.len())
+                == (&b.orientation, b.crop, b.spacing, b.channels.len());
             let what = if card.names != first.names {
                 "the labels that they tell apart"
             } else if !same_input {
                 "the grids that they read"
-            } else if card.window.patch != first.window.patch || card.window.margin != first.window.margin {
+            } else if (card.window.patch, card.window.margin, card.window.context)
+                != (first.window.patch, first.window.margin, first.window.context)
+            {
                 "their windows"
             } else {
                 continue;

@@ -4,12 +4,14 @@ use super::*;
 use crate::geometry::Geometry;
 use crate::inference::WindowConfig;
 use crate::intensity::Fitted;
-use crate::pictures::PictureSet;
+use crate::pictures::{CropConfig, PictureSet};
 use crate::systems::unet::UnetConfig;
-use crate::systems::{ClassifyConfig, SegmentConfig};
+use crate::systems::{Classifier, ClassifyConfig, ClassifyNet, SegmentConfig};
 use crate::volume::Volume;
 use burn::tensor::Device;
 use nn_core::data::rng;
+use nn_core::explain::{Probe, Target, layer_gradient};
+use nn_core::store::import_pytorch;
 use rand::RngExt;
 
 /// A network of two levels with fresh weights that tells one label from the background.
@@ -25,6 +27,7 @@ pub(crate) fn fresh(seed: u64) -> SegmentModel {
     let card = SegmentCard {
         preprocessing: Preprocessing {
             orientation: "RAS".into(),
+            crop: false,
             spacing: Some([1.0; 3]),
             channels: vec![Fitted::ZScore { nonzero: false }],
         },
@@ -151,6 +154,7 @@ fn a_classifier_comes_back_and_members_are_averaged() {
         card: ClassifyCard {
             network: network.clone(),
             scale: PictureScale::fit(&set, &[0, 1]),
+            crop: None,
             names: set.classes.clone(),
             origin: Origin::default(),
         },
@@ -168,4 +172,116 @@ fn a_classifier_comes_back_and_members_are_averaged() {
         // 1e-12: one mean in double precision
         assert!((found - f64::midpoint(a, b)).abs() < 1e-12, "{found} instead of the mean of {a} and {b}");
     }
+}
+
+#[test]
+fn a_network_with_two_pictures_needs_to_know_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let small = crate::systems::sdfn::SdfnConfig { base: 8, growth: 4, blocks: [1; 4], ..Default::default() };
+    let network = ClassifyConfig::Sdfn(small).with_shape(2, 2);
+    let model = |crop: Option<CropConfig>| ClassifyModel {
+        network: network.init(&Device::flex(), &mut rng(1, &[])).unwrap(),
+        card: ClassifyCard {
+            network: network.clone(),
+            scale: PictureScale { height: 32, width: 40, mean: vec![0.0; 2], deviation: vec![1.0; 2] },
+            crop,
+            names: ["no", "yes"].map(String::from).to_vec(),
+            origin: Origin::default(),
+        },
+    };
+    let crop = CropConfig { margin: 0.1, ..CropConfig::default() };
+    model(Some(crop.clone())).save(&path).unwrap();
+    let again = ClassifyModel::load(&path, &Device::flex()).unwrap();
+    assert_eq!(again.card.crop.as_ref(), Some(&crop));
+    let options = again.card.options();
+    assert_eq!((options.size, options.channels), (Some([32, 40]), Some(1)), "one channel, of two pictures");
+    let error = ClassifyEnsemble::new(vec![again, model(Some(CropConfig::default()))]).err().unwrap().to_string();
+    assert!(error.contains("the parts of pictures that they read"), "{error}");
+    model(None).save(&path).unwrap();
+    let error = ClassifyModel::load(&path, &Device::flex()).err().unwrap().to_string();
+    assert!(error.contains("the number of pictures of an input is 1, but the network has 2"), "{error}");
+}
+
+/// The weights of a small network with torchvision's names, from PyTorch (`tests/golden/systems.py`).
+#[test]
+fn a_body_is_taken_from_a_file_of_pytorch_or_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let small = |classes: usize| {
+        ClassifyConfig::Resnet(crate::systems::resnet::ResNetConfig { base: 4, classes, ..Default::default() })
+    };
+    let net = |config: &ClassifyConfig, seed| config.init(&Device::flex(), &mut rng(seed, &[])).unwrap();
+    let features = |net: &ClassifyNet| match net {
+        ClassifyNet::Resnet(net) => net.features(crate::systems::golden::input("resnet", [2, 3, 64, 96])).into_data(),
+        _ => panic!("a residual network"),
+    };
+    let torch = file("resnet18.pt", include_bytes!("../../tests/golden/resnet18.pt"));
+    let (whole, report) = import_pytorch(net(&small(3), 1), &torch, &small(3).pytorch()).unwrap();
+    report.complete().unwrap();
+    let found = with_body(net(&small(7), 2), &torch).unwrap();
+    assert_eq!(found.config().classes(), 7);
+    assert_eq!(features(&found), features(&whole));
+    // The same by way of a file of ours, whose head is left out.
+    let card = ClassifyCard {
+        network: small(3),
+        scale: PictureScale { height: 64, width: 96, mean: vec![0.0; 3], deviation: vec![1.0; 3] },
+        crop: None,
+        names: ["a", "b", "c"].map(String::from).to_vec(),
+        origin: Origin::default(),
+    };
+    let ours = folder.path().join("ours.safetensors");
+    ClassifyModel { network: whole.clone(), card }.save(&ours).unwrap();
+    assert_eq!(features(&with_body(net(&small(7), 2), &ours).unwrap()), features(&whole));
+
+    let dense = file("densenet.pt", include_bytes!("../../tests/golden/densenet.pt"));
+    let error = with_body(net(&small(3), 1), &dense).err().unwrap().to_string();
+    assert!(error.contains("densenet.pt") && error.contains("unknown to the model: "), "{error}");
+    let pickle = file("evil.pt", b"\x80\x02cposix\nsystem\n(S'touch pwned'\ntR.");
+    let error = with_body(net(&small(3), 1), &pickle).err().unwrap().to_string();
+    assert!(error.contains("evil.pt: refused: "), "{error}");
+}
+
+/// Both branches begin as the network that they are made of.
+#[test]
+fn branches_begin_as_a_trained_densenet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dense.safetensors");
+    let (base, growth, blocks) = (8, 4, [1; 4]);
+    let dense = ClassifyConfig::Densenet(crate::systems::densenet::DenseNetConfig {
+        channels: 1,
+        classes: 3,
+        base,
+        growth,
+        blocks,
+        ..Default::default()
+    });
+    let trained = dense.init(&Device::flex(), &mut rng(5, &[])).unwrap();
+    let card = ClassifyCard {
+        network: dense,
+        scale: PictureScale { height: 32, width: 32, mean: vec![0.0], deviation: vec![1.0] },
+        crop: None,
+        names: ["a", "b", "c"].map(String::from).to_vec(),
+        origin: Origin::default(),
+    };
+    ClassifyModel { network: trained, card }.save(&path).unwrap();
+    let fused =
+        crate::systems::sdfn::SdfnConfig { channels: 1, classes: 2, base, growth, blocks, ..Default::default() };
+    let network = ClassifyConfig::Sdfn(fused).init(&Device::flex(), &mut rng(6, &[])).unwrap();
+    let network = with_body(network, &path).unwrap();
+    let layers = |net: &ClassifyNet, picture: usize| {
+        // The maps that a branch gives for one picture, with the other one black.
+        let x = noise([32, 32, 1], [1.0; 3], 3).voxels;
+        let black = vec![0.0; x.len()];
+        let both = if picture == 0 { [x, black] } else { [black, x] }.concat();
+        let x =
+            burn::tensor::Tensor::<4>::from_data(burn::tensor::TensorData::new(both, [1, 2, 32, 32]), &Device::flex());
+        let model = |x: burn::tensor::Tensor<4>, probe: &Probe<4>| net.run_view(x, None, picture, probe);
+        layer_gradient(&model, &x, &Target::All(0)).unwrap().activation.into_data()
+    };
+    assert_eq!(layers(&network, 0), layers(&network, 1), "equal branches see equal pictures alike");
 }

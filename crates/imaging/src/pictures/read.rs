@@ -8,12 +8,11 @@ use nn_core::data::Part;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{PictureSet, PictureSetError};
-use crate::audit::near::shrink;
+use super::planes::{Planes, stem};
+use super::{Cropper, PictureSet, PictureSetError};
 use crate::case::natural_order;
-use crate::io::dicom::{self, Photometric, PixelOptions};
 use crate::io::npz::{Array, read_arrays};
-use crate::io::{self, IoError, Kind, ReadOptions};
+use crate::io::{self, Kind, ReadOptions};
 
 /// Folders of the parts, as published sets call them.
 const PARTS: [(&str, Part); 8] = [
@@ -55,12 +54,25 @@ impl PictureSet {
     /// # Errors
     /// [`PictureSetError`].
     pub fn read(path: &Path, options: &PictureOptions) -> Result<Self, PictureSetError> {
+        Self::read_cropped(path, options, None)
+    }
+
+    /// The same, with the part that `crop` finds behind each picture, in as many further channels. It is cut out at the
+    /// size of the file. Masks have the names of the pictures' files, or of an archive's rows, as `train 0`.
+    ///
+    /// # Errors
+    /// As [`PictureSet::read`], and what [`Cropper::find`] reports.
+    pub fn read_cropped(
+        path: &Path,
+        options: &PictureOptions,
+        crop: Option<&Cropper>,
+    ) -> Result<Self, PictureSetError> {
         let set = if path.is_dir() {
-            of_entries(path, folders(path)?, options)?
+            of_entries(path, folders(path)?, options, crop)?
         } else if matches!(io::kind(path)?, Some(Kind::Npz)) {
-            arrays(path, options)?
+            arrays(path, options, crop)?
         } else {
-            of_entries(path, table(path)?, options)?
+            of_entries(path, table(path)?, options, crop)?
         };
         set.check()?;
         Ok(set)
@@ -68,7 +80,7 @@ impl PictureSet {
 }
 
 /// Arrays `train_images`, `train_labels` and so on.
-fn arrays(path: &Path, options: &PictureOptions) -> Result<PictureSet, PictureSetError> {
+fn arrays(path: &Path, options: &PictureOptions, crop: Option<&Cropper>) -> Result<PictureSet, PictureSetError> {
     let wrong = |problem: String| PictureSetError::Content { path: path.to_owned(), problem };
     let mut arrays: BTreeMap<String, Array> =
         read_arrays(path, &ReadOptions::default())?.into_iter().map(|array| (array.name.clone(), array)).collect();
@@ -96,7 +108,7 @@ fn arrays(path: &Path, options: &PictureOptions) -> Result<PictureSet, PictureSe
             )));
         }
         let size = options.size.unwrap_or([height, width]);
-        let wanted = options.channels.unwrap_or(channels);
+        let wanted = options.channels.unwrap_or(channels) * if crop.is_some() { 2 } else { 1 };
         if !set.is_empty() && [set.channels, set.height, set.width] != [wanted, size[0], size[1]] {
             return Err(wrong(format!(
                 "{name}_images has pictures of {height} × {width}, but others {} × {}",
@@ -110,17 +122,15 @@ fn arrays(path: &Path, options: &PictureOptions) -> Result<PictureSet, PictureSe
             let planes: Vec<Vec<f32>> = (0..channels)
                 .map(|channel| interleaved.iter().skip(channel).step_by(channels).copied().collect())
                 .collect();
-            let planes = in_channels(planes, wanted)
-                .ok_or_else(|| wrong(format!("channels = {wanted} cannot be made of {channels}; allowed: 1 and 3")))?;
-            for plane in planes {
-                set.pixels.extend(resized(&plane, [height, width], size));
-            }
+            let picture = Planes::new(planes, [height, width]).in_channels(options.channels).map_err(wrong)?;
+            let id = format!("{name} {row}");
+            set.pixels.extend(picture.finished(&id, options, crop)?.0);
             let label = labels.values[row];
             if label.fract() != 0.0 || !(0.0..65_536.0).contains(&label) {
                 return Err(wrong(format!("{name}_labels has {label} at {row}; classes are whole numbers from 0")));
             }
             set.labels.push(label as usize);
-            set.ids.push(format!("{name} {row}"));
+            set.ids.push(id);
             parts.push(part);
         }
     }
@@ -238,8 +248,19 @@ fn table(path: &Path) -> Result<Vec<Entry>, PictureSetError> {
     Ok(entries)
 }
 
+/// Pixels as a set holds them, `[channels, height, width]`, and these three numbers.
+type Pixels = (Vec<f32>, [usize; 3]);
+
+/// Pictures that are held at the size of their files at once, where parts of them are cut out.
+const AT_ONCE: usize = 32;
+
 /// Reads the files, on all threads.
-fn of_entries(path: &Path, entries: Vec<Entry>, options: &PictureOptions) -> Result<PictureSet, PictureSetError> {
+fn of_entries(
+    path: &Path,
+    entries: Vec<Entry>,
+    options: &PictureOptions,
+    crop: Option<&Cropper>,
+) -> Result<PictureSet, PictureSetError> {
     if entries.is_empty() {
         let wanted = "a folder for each class with pictures in it, or lines below the header of the table";
         return Err(PictureSetError::Empty { path: path.to_owned(), wanted });
@@ -250,136 +271,44 @@ fn of_entries(path: &Path, entries: Vec<Entry>, options: &PictureOptions) -> Res
         classes.sort_by(|one, other| natural_order(one, other));
         classes.dedup();
     }
-    let read: Vec<_> = entries.par_iter().map(|entry| one_picture(&entry.path, options)).collect();
     let mut set = PictureSet { classes, ..PictureSet::default() };
-    for (entry, picture) in entries.iter().zip(read) {
-        let (pixels, shape) = picture?;
-        if set.is_empty() {
-            [set.channels, set.height, set.width] = shape;
-        } else if shape != [set.channels, set.height, set.width] {
-            let words =
-                |[channels, height, width]: [usize; 3]| format!("{height} × {width} pixels in {channels} channels");
-            let expected = words([set.channels, set.height, set.width]);
-            return Err(PictureSetError::Size { id: entry.id.clone(), found: words(shape), expected });
-        }
-        let Some(label) = set.classes.iter().position(|class| *class == entry.class) else {
-            let known = set.classes.join(", ");
-            let problem = format!("{} is of class {:?}, which is none of {known}", entry.id, entry.class);
-            return Err(PictureSetError::Content { path: path.to_owned(), problem });
+    for entries in entries.chunks(AT_ONCE) {
+        let pictures: Vec<Result<Planes, PictureSetError>> =
+            entries.par_iter().map(|entry| Planes::read(&entry.path, options)).collect();
+        // Without a part to cut out, which a network may have to find, pictures are made smaller on all threads too.
+        let read: Vec<Result<Pixels, PictureSetError>> = if crop.is_some() {
+            let finish = |(read, entry): (Result<Planes, PictureSetError>, &Entry)| {
+                read.and_then(|picture| picture.finished(&stem(&entry.path), options, crop))
+            };
+            pictures.into_iter().zip(entries).map(finish).collect()
+        } else {
+            pictures.into_par_iter().map(|read| read.map(|picture| picture.resized(options.size))).collect()
         };
-        set.pixels.extend(pixels);
-        set.labels.push(label);
-        set.ids.push(entry.id.clone());
-        set.subjects.push(entry.subject.clone());
+        for (entry, picture) in entries.iter().zip(read) {
+            add(path, &mut set, entry, picture?)?;
+        }
     }
     set.part = entries.iter().map(|entry| entry.part).collect();
     Ok(set)
 }
 
-/// The one picture of a file as a set holds it: its pixels `[channels, height, width]`, and these three numbers. The
-/// classes of `options` do not count. Of grey DICOM the values are those that its rescaling gives.
-///
-/// # Errors
-/// [`PictureSetError::Read`] if the file cannot be read, [`PictureSetError::Content`] if it holds several slices, or
-/// channels that the wanted ones cannot be made of.
-pub fn one_picture(path: &Path, options: &PictureOptions) -> Result<(Vec<f32>, [usize; 3]), PictureSetError> {
-    let problem = |problem: String| PictureSetError::Content { path: path.to_owned(), problem };
-    let (planes, [height, width]) = if let Some(found) = colours(path)? {
-        found
-    } else {
-        let (volumes, _) = io::read_volumes(path, &ReadOptions::default())?;
-        let sizes: Vec<[usize; 3]> = volumes.iter().map(|volume| volume.geometry.size).collect();
-        let Some(&[width, height, slices]) = sizes.first() else {
-            return Err(problem("it holds no picture".to_owned()));
-        };
-        if slices != 1 || sizes.iter().any(|size| *size != sizes[0]) {
-            return Err(problem(format!(
-                "it holds {slices} slices, or channels of several sizes; a picture has one slice"
-            )));
-        }
-        (volumes.into_iter().map(|volume| volume.voxels).collect(), [height, width])
+/// Adds a picture, which must have the size of the others and a class that is known.
+fn add(path: &Path, set: &mut PictureSet, entry: &Entry, (pixels, shape): Pixels) -> Result<(), PictureSetError> {
+    if set.is_empty() {
+        [set.channels, set.height, set.width] = shape;
+    } else if shape != [set.channels, set.height, set.width] {
+        let words = |[channels, height, width]: [usize; 3]| format!("{height} × {width} pixels in {channels} channels");
+        let expected = words([set.channels, set.height, set.width]);
+        return Err(PictureSetError::Size { id: entry.id.clone(), found: words(shape), expected });
+    }
+    let Some(label) = set.classes.iter().position(|class| *class == entry.class) else {
+        let known = set.classes.join(", ");
+        let problem = format!("{} is of class {:?}, which is none of {known}", entry.id, entry.class);
+        return Err(PictureSetError::Content { path: path.to_owned(), problem });
     };
-    let found = planes.len();
-    let wanted = options.channels.unwrap_or(found);
-    let planes = in_channels(planes, wanted)
-        .ok_or_else(|| problem(format!("{wanted} channels cannot be made of {found}; allowed: 1 and 3")))?;
-    let size = options.size.unwrap_or([height, width]);
-    let pixels = planes.iter().flat_map(|plane| resized(plane, [height, width], size)).collect();
-    Ok((pixels, [planes.len(), size[0], size[1]]))
-}
-
-/// Planes of one size, and their height and width.
-type Planes = (Vec<Vec<f32>>, [usize; 2]);
-
-/// Red, green and blue of a coloured DICOM file of one frame, which is no volume; `None` for anything else.
-fn colours(path: &Path) -> Result<Option<Planes>, IoError> {
-    if io::kind(path)? != Some(Kind::Dicom) {
-        return Ok(None);
-    }
-    let header = dicom::open_header(path)?;
-    let grey = |photometric: &Photometric| matches!(photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
-    let coloured = header.header().format.as_ref().is_some_and(|format| !grey(&format.photometric));
-    if !coloured || header.header().frames != 1 {
-        return Ok(None);
-    }
-    let frame = dicom::open(path)?.frame(0, &PixelOptions::default())?;
-    let plane =
-        |channel: usize| -> Vec<f32> { frame.pixels.iter().skip(channel).step_by(frame.channels).copied().collect() };
-    Ok(Some(((0..frame.channels).map(plane).collect(), [frame.rows, frame.columns])))
-}
-
-/// Grey repeated, or colours as their mean; `None` for other numbers of channels.
-fn in_channels(planes: Vec<Vec<f32>>, wanted: usize) -> Option<Vec<Vec<f32>>> {
-    match (planes.len(), wanted) {
-        (found, wanted) if found == wanted && wanted > 0 => Some(planes),
-        (1, 3) => Some(vec![planes[0].clone(), planes[0].clone(), planes[0].clone()]),
-        // Opacity is no colour.
-        (found @ 2..=4, 1) => {
-            let colours = if found == 3 || found == 4 { 3 } else { 1 };
-            let mean = |place: usize| planes[..colours].iter().map(|plane| plane[place]).sum::<f32>() / colours as f32;
-            Some(vec![(0..planes[0].len()).map(mean).collect()])
-        }
-        (4, 3) => Some(planes.into_iter().take(3).collect()),
-        _ => None,
-    }
-}
-
-/// A plane of `[height, width]` at another size: means over what each new pixel covers where it becomes smaller, linear
-/// between the centres of pixels where it becomes larger.
-///
-/// ```
-/// use imaging::pictures::resized;
-/// assert_eq!(resized(&[1.0, 3.0, 5.0, 7.0], [2, 2], [1, 1]), [4.0]);
-/// assert_eq!(resized(&[0.0, 4.0], [1, 2], [1, 4]), [0.0, 1.0, 3.0, 4.0]);
-/// ```
-///
-/// # Panics
-/// If there are not height × width values.
-pub fn resized(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
-    assert_eq!(plane.len(), from[0] * from[1], "height × width values");
-    if from == to {
-        return plane.to_vec();
-    }
-    let smaller = [from[0].min(to[0]), from[1].min(to[1])];
-    let values = plane.iter().map(|value| f64::from(*value)).collect();
-    let values = shrink(values, [from[1], from[0], 1], [smaller[1], smaller[0], 1]);
-    let axis = |from: usize, to: usize| -> Vec<(usize, usize, f64)> {
-        let places = (0..to).map(|place| {
-            let at = ((place as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
-            let below = at.floor() as usize;
-            (below, (below + 1).min(from - 1), at.fract())
-        });
-        places.collect()
-    };
-    let (rows, columns) = (axis(smaller[0], to[0]), axis(smaller[1], to[1]));
-    let mut found = Vec::with_capacity(to[0] * to[1]);
-    for &(above, under, down) in &rows {
-        for &(left, right, over) in &columns {
-            let at = |row: usize, column: usize| values[row * smaller[1] + column];
-            let top = at(above, left) + (at(above, right) - at(above, left)) * over;
-            let bottom = at(under, left) + (at(under, right) - at(under, left)) * over;
-            found.push((top + (bottom - top) * down) as f32);
-        }
-    }
-    found
+    set.pixels.extend(pixels);
+    set.labels.push(label);
+    set.ids.push(entry.id.clone());
+    set.subjects.push(entry.subject.clone());
+    Ok(())
 }

@@ -1,9 +1,15 @@
 //! Labels stand where their source stands, whatever way its axes run and however fine it is.
 
 use super::*;
+use crate::intensity::Fitted;
 use crate::model::tests::{fresh, noise};
+use crate::model::{Origin, Preprocessing, SegmentCard};
+use crate::sampling::Fill;
+use crate::systems::SegmentConfig;
+use crate::systems::unet_valid::UnetValidConfig;
 use crate::transform::{reorient, reorient_labels};
 use burn::tensor::Device;
+use nn_core::data::rng;
 
 fn ensemble(seeds: &[u64]) -> SegmentEnsemble {
     SegmentEnsemble::new(seeds.iter().map(|&seed| fresh(seed)).collect()).unwrap()
@@ -94,4 +100,63 @@ fn other_channels_and_other_grids_are_refused() {
     two.channels.push(crate::intensity::Fitted::MinMax);
     assert!(two.apply(&[&one, &other]).err().unwrap().to_string().contains("channel 1 does not stand on the grid"));
     assert!(two.apply(&[&one, &one]).is_ok());
+}
+
+/// A U-Net without padding, which loses a margin of each tile.
+fn valid() -> SegmentModel {
+    let config = UnetValidConfig { base: 2, levels: 2, ..UnetValidConfig::default() };
+    let network = SegmentConfig::UnetValid(config);
+    let window = WindowConfig {
+        patch: network.input_for([24, 16, 1]),
+        margin: network.margin(),
+        fill: Fill::Reflect,
+        ..WindowConfig::default()
+    };
+    let card = SegmentCard {
+        preprocessing: Preprocessing {
+            orientation: String::new(),
+            crop: false,
+            spacing: None,
+            channels: vec![Fitted::None],
+        },
+        window,
+        names: ["background", "box"].map(String::from).to_vec(),
+        origin: Origin::default(),
+        network: network.clone(),
+    };
+    SegmentModel { network: network.init(&Device::flex(), &mut rng(4, &[])).unwrap(), card }
+}
+
+/// Sizes that no tile divides come back as they were; beyond the edges the network sees the mirror image (the overlap-tile
+/// strategy of Ronneberger et al. 2015), here by hand for a picture that one tile covers.
+#[test]
+fn a_network_without_padding_takes_any_size_and_sees_mirrored_edges() {
+    let model = valid();
+    let (window, network) = (model.card.window.clone(), model.network.clone());
+    let models = SegmentEnsemble::new(vec![model]).unwrap();
+    for size in [[51, 35, 3], [65, 58, 1], [1, 40, 2]] {
+        let volume = noise(size, [1.0; 3], 9);
+        let found = labels(&models, &volume);
+        assert_eq!((found.geometry, found.labels.len()), (volume.geometry.clone(), volume.voxels.len()));
+    }
+    let (width, height) = (13, 11);
+    let volume = noise([width, height, 1], [1.0; 3], 10);
+    let (written, patch) = (window.written(), window.patch);
+    let start = [(written[0] - width) / 2, (written[1] - height) / 2];
+    let along = |axis: usize, size: usize| -> Vec<usize> {
+        let first = -((start[axis] + window.margin[axis]) as i64);
+        (0..patch[axis] as i64).map(|place| Fill::Reflect.index(first + place, size).unwrap()).collect()
+    };
+    let (columns, rows) = (along(0, width), along(1, height));
+    let tile = rows.iter().flat_map(|row| columns.iter().map(move |column| row * width + column));
+    let tile: Vec<f32> = tile.map(|place| volume.voxels[place]).collect();
+    let found = probabilities(&network, tile, [1, 1, 1, patch[1], patch[0]], &Device::flex()).unwrap();
+    let boxed = &found[written[0] * written[1]..];
+    let options = SegmentOptions { probabilities: true, ..SegmentOptions::default() };
+    let map = segment_case(&models, &[&volume], &options).unwrap().probabilities.remove(0);
+    for (place, value) in map.voxels.iter().enumerate() {
+        let at = (start[1] + place / width) * written[0] + start[0] + place % width;
+        // 1e-5: multiplied by the weight of the place in the tile, and divided by it again, in single precision
+        assert!((value - boxed[at]).abs() < 1e-5, "{place}: {value} instead of {}", boxed[at]);
+    }
 }

@@ -4,6 +4,7 @@ mod config;
 
 pub use self::config::{CLASSIFY_MONITORS, ClassifyStudyConfig};
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -13,7 +14,7 @@ use nn_core::metrics::MetricError;
 use nn_core::train::{
     Checkpoints, FitConfig, Monitor, Objective, Observer, Outcome, StepContext, StepError, Supervised, TRAIN_LOSS, fit,
 };
-use nn_core::transfer::{freeze, load_body, under};
+use nn_core::transfer::{freeze, under};
 use rayon::prelude::*;
 
 use super::StudyError;
@@ -22,8 +23,8 @@ use super::decay::PolynomialDecay;
 use super::division::Divided;
 use crate::augment::{AugmentConfig, Draw, picture};
 use crate::evaluate::JudgedPictures;
-use crate::model::{CLASSIFIER, ClassifyCard, ClassifyModel, Origin, PictureScale, logits, softmax};
-use crate::pictures::PictureSet;
+use crate::model::{CLASSIFIER, ClassifyCard, ClassifyModel, Origin, PictureScale, logits, softmax, with_body};
+use crate::pictures::{CropConfig, PictureSet};
 use crate::sampling::Fill;
 use crate::systems::{Classifier, ClassifyNet};
 
@@ -47,13 +48,14 @@ pub struct ClassifyStudy<'a> {
     config: ClassifyStudyConfig,
     divided: Divided,
     /// A weights file whose body is kept.
-    weights: Option<Vec<u8>>,
+    weights: Option<PathBuf>,
+    /// How the part behind each picture was found.
+    crop: Option<CropConfig>,
 }
 
 impl<'a> ClassifyStudy<'a> {
     /// A study of `set`, called `dataset`, under a configuration that was [resolved](ClassifyStudyConfig::resolved) for
-    /// it. `weights` are the bytes of a weights file of the same network for other classes: its body is kept, and the head
-    /// starts anew.
+    /// it.
     ///
     /// # Errors
     /// [`StudyError`] for settings out of range, or a part without pictures.
@@ -62,7 +64,6 @@ impl<'a> ClassifyStudy<'a> {
         dataset: &str,
         divided: Divided,
         config: ClassifyStudyConfig,
-        weights: Option<Vec<u8>>,
     ) -> Result<Self, StudyError> {
         config.validate()?;
         for model in 0..divided.models() {
@@ -73,7 +74,18 @@ impl<'a> ClassifyStudy<'a> {
                 }
             }
         }
-        Ok(Self { set, dataset: dataset.to_owned(), config, divided, weights })
+        Ok(Self { set, dataset: dataset.to_owned(), config, divided, weights: None, crop: None })
+    }
+
+    /// The same, starting from the body of a weights file, with a head of its own: one of the same network for other
+    /// classes, or one of PyTorch with torchvision's names.
+    pub fn with_weights(self, weights: Option<PathBuf>) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// The same on pictures behind which a part of them lies; the models remember how it was found.
+    pub fn with_crop(self, crop: Option<CropConfig>) -> Self {
+        Self { crop, ..self }
     }
 
     /// The pictures.
@@ -103,8 +115,7 @@ impl<'a> ClassifyStudy<'a> {
     fn network(&self, seed: u64, device: &Device) -> Result<ClassifyNet, StudyError> {
         let mut network = self.config.network.init(device, &mut rng(seed, &[0]))?;
         if let Some(weights) = &self.weights {
-            let head = network.head();
-            (network, _) = load_body(network, weights, &head)?;
+            network = with_body(network, weights)?;
         }
         if self.config.freeze {
             let head = network.head();
@@ -134,6 +145,7 @@ impl<'a> ClassifyStudy<'a> {
         let card = ClassifyCard {
             network: config.network.clone(),
             scale: scale.clone(),
+            crop: self.crop.clone(),
             names: self.set.classes.clone(),
             origin: Origin {
                 dataset: self.dataset.clone(),

@@ -117,6 +117,12 @@ pub struct SegmentStudyConfig {
     pub patches: usize,
     /// Share of the patches that are around a labelled voxel (Isensee et al. 2021 take a third).
     pub foreground: f64,
+    /// Slices on either side of each slice that the network sees as further channels (2.5-D, after Roth et al. 2014); for
+    /// networks of slices.
+    pub context: usize,
+    /// Whether cases are cut to the box of what is above 0 before anything else, as nnU-Net does; for images whose
+    /// surroundings were set to 0.
+    pub crop_to_foreground: bool,
     /// What a plan is made with, where none is given.
     pub planning: PlanConfig,
     /// Whether a `unet` takes its levels, widths, strides and kernels from the plan.
@@ -160,6 +166,8 @@ impl Default for SegmentStudyConfig {
             epochs: 40,
             patches: 0,
             foreground: 1.0 / 3.0,
+            context: 0,
+            crop_to_foreground: false,
             planning: PlanConfig::default(),
             sized_by_plan: true,
             orientation: "RAS".to_owned(),
@@ -195,6 +203,7 @@ impl SegmentStudyConfig {
         in_range("epochs", self.epochs, 1..=100_000)?;
         in_range("patches", self.patches, 0..=10_000_000)?;
         in_range("foreground", self.foreground, 0.0..=1.0)?;
+        in_range("context", self.context, 0..=CONTEXT)?;
         in_range("overlap", self.overlap, 0.0..=0.9)?;
         for &spacing in self.spacing.iter().flatten() {
             in_range("spacing", spacing, 0.0..=1e4)?;
@@ -209,6 +218,15 @@ impl SegmentStudyConfig {
         self.augment.validate()?;
         seed_in_range(self.seed)?;
         self.network.validate()?;
+        let planned = self.sized_by_plan && matches!(self.network, SegmentConfig::Unet(_));
+        if self.context > 0 && !planned && self.network.dims() != 2 {
+            return Err(ConfigError::Conflict(format!(
+                "context = {} gives a slice its neighbours, but {} sees blocks; set planning.dims (or network.dims) to 2, \
+                 or context to 0",
+                self.context,
+                self.network.name()
+            )));
+        }
         let Some(patch) = self.patch else { return Ok(()) };
         let margin = self.network.margin();
         for axis in 0..3 {
@@ -244,7 +262,8 @@ impl SegmentStudyConfig {
             // What the plan decided stands in the configuration now.
             self.sized_by_plan = false;
         }
-        self.network = self.network.with_shape(channels, classes);
+        let inputs = self.sampling().inputs(channels);
+        self.network = self.network.with_shape(inputs, classes);
         let along_k = if self.network.dims() == 2 { 0.0 } else { plan.spacing[2] };
         self.spacing.get_or_insert([plan.spacing[0], plan.spacing[1], along_k]);
         let patch = fitting(plan.patch, &self.network);
@@ -274,7 +293,7 @@ impl SegmentStudyConfig {
         let margin = self.network.margin();
         SamplingConfig {
             patch: self.patch.unwrap_or(FALLBACK),
-            context: 0,
+            context: self.context,
             foreground: self.foreground,
             // A network that loses a margin sees the image mirrored there (Ronneberger et al. 2015, figure 2).
             fill: if margin == [0; 3] { Fill::Zero } else { Fill::Reflect },
@@ -289,6 +308,7 @@ impl SegmentStudyConfig {
             gaussian: true,
             mirror: self.mirror.clone(),
             margin: self.network.margin(),
+            context: self.context,
             fill: self.sampling().fill,
             batch: self.learning.batch_size.clamp(1, 4),
             ..WindowConfig::default()
@@ -301,6 +321,8 @@ impl SegmentStudyConfig {
     }
 }
 
+/// Slices on either side at most: more are a block.
+const CONTEXT: usize = 16;
 /// The patch of a configuration that was not resolved.
 const FALLBACK: [usize; 3] = [64; 3];
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::losses::{CrossEntropy, Dice, Focal, Reduction, Tversky};
+use nn_core::losses::{BinaryCrossEntropy, CrossEntropy, Dice, Focal, Reduction, Tversky};
 use serde::{Deserialize, Serialize};
 
 use crate::systems::{border_weights, jaccard_loss};
@@ -26,6 +26,12 @@ pub enum SegmentLoss {
         #[serde(default = "no_label")]
         ignore: i64,
     },
+    /// Cross-entropy of the logistic function, label by label against all others.
+    BinaryCrossEntropy {
+        /// Label that stands for an unlabelled voxel.
+        #[serde(default = "no_label")]
+        ignore: i64,
+    },
     /// Cross-entropy weighted by class balance and by nearness to two borders (Ronneberger et al. 2015, equation 2).
     Border {
         /// Weight where two borders touch; 10 in the paper.
@@ -43,12 +49,18 @@ pub enum SegmentLoss {
         /// Weight of false negatives; 0.7 in the paper.
         #[serde(default = "beta")]
         beta: f32,
+        /// Label that stands for an unlabelled voxel.
+        #[serde(default = "no_label")]
+        ignore: i64,
     },
     /// Lin et al. 2017.
     Focal {
         /// How much less the sure voxels count; 2 in the paper.
         #[serde(default = "gamma")]
         gamma: f32,
+        /// Label that stands for an unlabelled voxel.
+        #[serde(default = "no_label")]
+        ignore: i64,
     },
     /// Cross-entropy less the logarithm of the soft Jaccard index (Shvets et al. 2018, equations 4 to 6).
     Jaccard {
@@ -115,21 +127,43 @@ impl Truth<'_> {
     }
 }
 
+/// The mean cross-entropy of the logistic functions of all classes of the voxels that have a label.
+fn against_the_rest(logits: Tensor<5>, labels: &[u8], ignore: i64) -> Tensor<1> {
+    let [rows, classes, k, j, i] = logits.dims();
+    let voxels = k * j * i;
+    let (mut targets, mut weights) = (Vec::with_capacity(labels.len() * classes), Vec::new());
+    for labels in labels.chunks(voxels.max(1)) {
+        for class in 0..classes {
+            targets.extend(labels.iter().map(|&label| f32::from(u8::from(usize::from(label) == class))));
+            weights.extend(labels.iter().map(|&label| f32::from(u8::from(i64::from(label) != ignore))));
+        }
+    }
+    let [targets, weights] = [targets, weights]
+        .map(|values| Tensor::<5>::from_data(TensorData::new(values, [rows, classes, k, j, i]), &logits.device()));
+    BinaryCrossEntropy::default().forward(logits, targets, Some(weights), Reduction::Mean)
+}
+
 impl SegmentLoss {
     /// # Errors
     /// [`ConfigError`] with the constant that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         match *self {
-            Self::DiceCe { ignore, .. } | Self::CrossEntropy { ignore } => in_range("loss.ignore", ignore, -1..=255),
+            Self::DiceCe { ignore, .. } | Self::CrossEntropy { ignore } | Self::BinaryCrossEntropy { ignore } => {
+                in_range("loss.ignore", ignore, -1..=255)
+            }
             Self::Border { w0, sigma } => {
                 in_range("loss.w0", w0, 0.0..=1e4)?;
                 in_range("loss.sigma", sigma, 1e-3..=1e4)
             }
-            Self::Tversky { alpha, beta } => {
+            Self::Tversky { alpha, beta, ignore } => {
+                in_range("loss.ignore", ignore, -1..=255)?;
                 in_range("loss.alpha", alpha, 0.0..=1e3)?;
                 in_range("loss.beta", beta, 0.0..=1e3)
             }
-            Self::Focal { gamma } => in_range("loss.gamma", gamma, 0.0..=100.0),
+            Self::Focal { gamma, ignore } => {
+                in_range("loss.ignore", ignore, -1..=255)?;
+                in_range("loss.gamma", gamma, 0.0..=100.0)
+            }
             Self::Jaccard { weight } => in_range("loss.weight", weight, 0.0..=1.0),
         }
     }
@@ -144,6 +178,7 @@ impl SegmentLoss {
                 let dice = Dice { background, ignore: missing(ignore), ..Dice::default() };
                 dice.with_cross_entropy(logits, targets, [1.0, 1.0])
             }
+            Self::BinaryCrossEntropy { ignore } => against_the_rest(logits, labels, ignore),
             Self::CrossEntropy { ignore } => {
                 let entropy = CrossEntropy { ignore: missing(ignore), ..CrossEntropy::default() };
                 entropy.forward(logits, targets, Reduction::Mean)
@@ -156,10 +191,14 @@ impl SegmentLoss {
                 let weights = Tensor::<4>::from_data(TensorData::new(weights, shape), device);
                 (CrossEntropy::default().each(logits, targets) * weights).mean()
             }
-            Self::Tversky { alpha, beta } => {
-                Tversky { alpha, beta, background: false, ..Tversky::default() }.forward(logits, targets)
+            Self::Tversky { alpha, beta, ignore } => {
+                let ignore = missing(ignore);
+                Tversky { alpha, beta, background: false, ignore, ..Tversky::default() }.forward(logits, targets)
             }
-            Self::Focal { gamma } => Focal { gamma, ..Focal::default() }.forward(logits, targets, Reduction::Mean),
+            Self::Focal { gamma, ignore } => {
+                let focal = Focal { gamma, ignore: missing(ignore), ..Focal::default() };
+                focal.forward(logits, targets, Reduction::Mean)
+            }
             Self::Jaccard { weight } => jaccard_loss(logits, targets, weight),
         }
     }

@@ -3,16 +3,15 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::train::{Objective, StepContext, StepError};
-use rayon::prelude::*;
 
-use super::SegmentStudyConfig;
+use super::ahead::Feed;
 use super::data::Prepared;
 use super::loss::Truth;
-use crate::augment::{Draw, patch};
+use super::{SegmentStudyConfig, StudyError};
 use crate::evaluate::Overlap;
 use crate::model::Preprocessing;
 use crate::predict::labels_of;
-use crate::sampling::{Patch, PatchOrder};
+use crate::sampling::Patch;
 use crate::systems::{SegmentNet, Segmenter};
 use crate::volume::LabelMap;
 
@@ -21,10 +20,10 @@ const DROPOUT: u64 = 1;
 
 /// The loss of a segmentation network over patches of its training part.
 pub(super) struct SegmentObjective<'a> {
-    /// The training part.
-    pub(super) learnt: Vec<Prepared>,
+    /// The patches of the training part.
+    pub(super) feed: Feed,
     /// The cases that are watched.
-    pub(super) watched: Vec<Prepared>,
+    pub(super) watched: Prepared,
     /// Their labels, on the grids of their sources.
     pub(super) truths: Vec<&'a LabelMap>,
     /// Everything that decides the result.
@@ -33,26 +32,8 @@ pub(super) struct SegmentObjective<'a> {
     pub(super) preprocessing: Preprocessing,
     /// Names of the labels, the background first.
     pub(super) names: &'a [String],
-    /// Which case a row is of.
-    pub(super) order: PatchOrder,
     /// The network's device, with autodiff.
     pub(super) device: Device,
-}
-
-impl SegmentObjective<'_> {
-    /// The patches of a step, each a function of seed, epoch and row.
-    fn patches(&self, rows: &[usize], context: &StepContext) -> Vec<Patch> {
-        let sampling = self.config.sampling();
-        rows.par_iter()
-            .enumerate()
-            .map(|(position, &row)| {
-                let Prepared { case, foreground } = &self.learnt[self.order.case(row)];
-                let forced = sampling.forced(position, rows.len());
-                let draw = Draw::new(context.seed, context.epoch, row);
-                patch(case, Some(foreground), forced, &sampling, &self.config.augment, draw)
-            })
-            .collect()
-    }
 }
 
 /// The labels of patches, `[b, k, j, i]`, without the margin that the network loses.
@@ -76,7 +57,7 @@ impl Objective for SegmentObjective<'_> {
     type Model = SegmentNet;
 
     fn loss(&self, model: &SegmentNet, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
-        let patches = self.patches(rows, context);
+        let patches = self.feed.patches(rows, context)?;
         let Some(first) = patches.first() else { return Err(StepError::other("a step without rows")) };
         let [i, j, k] = first.size;
         let shape = [patches.len(), first.channels, k, j, i];
@@ -94,8 +75,12 @@ impl Objective for SegmentObjective<'_> {
         let classes = self.names.len();
         let window = self.config.window();
         let mut sums = vec![(0.0, 0_usize); classes];
-        for (prepared, truth) in self.watched.iter().zip(&self.truths) {
-            let channels = &prepared.case.channels;
+        for (place, truth) in self.truths.iter().enumerate() {
+            let case = self
+                .watched
+                .case(place)
+                .map_err(|error| StepError::other(StudyError::Kept { id: self.watched.id(place).to_owned(), error }))?;
+            let channels = &case.channels;
             let labels = labels_of(model, channels, classes, &window, &device).map_err(StepError::other)?;
             let grid = channels[0].geometry.clone();
             let found = LabelMap::new(labels, grid, self.names.to_vec()).map_err(StepError::other)?;

@@ -1,20 +1,25 @@
 //! A study of segmentations.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
+use nn_core::config::ConfigError;
 use nn_core::data::rng;
 use nn_core::train::{Checkpoints, FitConfig, Monitor, Observer, Outcome, Supervised, TRAIN_LOSS, fit};
 
+use super::ahead::{Cutter, Feed};
 use super::batches::{AtLeast, enough};
-use super::data::{Prepared, fit as fit_intensities, prepare};
+use super::data::{fit as fit_intensities, prepare};
 use super::decay::PolynomialDecay;
 use super::division::Divided;
 use super::objective::SegmentObjective;
 use super::{SegmentStudyConfig, StudyError};
+use crate::cache::{Cache, CacheConfig};
 use crate::case::Case;
 use crate::evaluate::{Scores, judge};
-use crate::model::{Origin, SEGMENTER, SegmentCard, SegmentEnsemble, SegmentModel};
+use crate::loader::LoaderConfig;
+use crate::model::{Origin, Preprocessing, SEGMENTER, SegmentCard, SegmentEnsemble, SegmentModel};
 use crate::plan::{Fingerprint, Plan, PlanError};
 use crate::predict::{SegmentOptions, Segmentation, segment_case};
 use crate::sampling::PatchOrder;
@@ -37,6 +42,8 @@ pub struct SegmentStudy<'a> {
     dataset: String,
     config: SegmentStudyConfig,
     divided: Divided,
+    cache: Option<Arc<Cache>>,
+    loader: Option<LoaderConfig>,
 }
 
 /// The plan for the cases `rows`.
@@ -48,7 +55,10 @@ pub fn plan(cases: &[Case], rows: &[usize], config: &SegmentStudyConfig) -> Resu
     let fingerprint = Fingerprint::of(&learnt).map_err(PlanError::from)?;
     let dims = match &config.network {
         // Networks of one kind of axes decide themselves.
-        crate::systems::SegmentConfig::Unet(_) if config.sized_by_plan => config.planning.dims,
+        crate::systems::SegmentConfig::Unet(_) if config.sized_by_plan => {
+            // A slice that sees its neighbours is one of a network of slices.
+            config.planning.dims.or((config.context > 0).then_some(2))
+        }
         network => Some(network.dims()),
     };
     let mut planning = config.planning.clone();
@@ -85,7 +95,31 @@ impl<'a> SegmentStudy<'a> {
                 }
             }
         }
-        Ok(Self { cases, names: names.to_vec(), dataset: dataset.to_owned(), config, divided })
+        let (names, dataset) = (names.to_vec(), dataset.to_owned());
+        Ok(Self { cases, names, dataset, config, divided, cache: None, loader: None })
+    }
+
+    /// The same with prepared cases on disk, and as many of them in memory as the settings allow. What is learnt is the
+    /// same bit for bit.
+    ///
+    /// # Errors
+    /// [`StudyError`] for settings out of range, or a folder that is not named or cannot be made.
+    pub fn with_cache(self, config: &CacheConfig) -> Result<Self, StudyError> {
+        if config.folder.is_none() {
+            let text = "cache.memory_mb is set, but no folder; give cache.folder, where the other cases are kept";
+            return Err(ConfigError::Conflict(text.to_owned()).into());
+        }
+        Ok(Self { cache: Some(Arc::new(Cache::new(config)?)), ..self })
+    }
+
+    /// The same with patches that are cut ahead of their step, on threads of their own. What is learnt is the same bit for
+    /// bit.
+    ///
+    /// # Errors
+    /// [`StudyError::Config`] with the field that is out of range.
+    pub fn with_loader(self, config: LoaderConfig) -> Result<Self, StudyError> {
+        config.validate()?;
+        Ok(Self { loader: Some(config), ..self })
     }
 
     /// The cases.
@@ -108,7 +142,7 @@ impl<'a> SegmentStudy<'a> {
         &self.divided
     }
 
-    fn card(&self, i: usize, preprocessing: crate::model::Preprocessing) -> SegmentCard {
+    fn card(&self, i: usize, preprocessing: Preprocessing) -> SegmentCard {
         let learnt = self.divided.split(i).train.iter().map(|&row| self.cases[row].id.clone()).collect();
         SegmentCard {
             network: self.config.network.clone(),
@@ -142,11 +176,15 @@ impl<'a> SegmentStudy<'a> {
         stop: &AtomicBool,
     ) -> Result<TrainedSegmenter, StudyError> {
         let (config, seed, split) = (&self.config, self.config.seed_of(i), self.divided.split(i));
-        let preprocessing =
-            fit_intensities(self.cases, &split.train, &config.orientation, config.spacing, &config.normalise)?;
-        let learnt: Vec<Prepared> = prepare(self.cases, &split.train, &preprocessing)?;
+        let preprocessing = Preprocessing {
+            orientation: config.orientation.clone(),
+            crop: config.crop_to_foreground,
+            spacing: config.spacing,
+            channels: fit_intensities(self.cases, &split.train, &config.normalise)?,
+        };
+        let learnt = prepare(self.cases, &split.train, &preprocessing, self.cache.as_ref())?;
         let watched = watched(&split.validation, config.monitored);
-        let watched_cases = prepare(self.cases, &watched, &preprocessing)?;
+        let watched_cases = prepare(self.cases, &watched, &preprocessing, self.cache.as_ref())?;
         let device = device.clone().autodiff();
         let network = config.network.init(&device, &mut rng(seed, &[0]))?;
         let card = self.card(i, preprocessing);
@@ -154,17 +192,18 @@ impl<'a> SegmentStudy<'a> {
         let order = PatchOrder::new((0..learnt.len()).collect(), learnt.len(), patches, config.learning.batch_size);
         let needed = config.network.smallest_batch(config.sampling().patch);
         enough(patches.min(config.learning.batch_size.max(1)), needed, config.network.name())?;
-        let sampler = AtLeast::new(Box::new(order.clone()), needed);
+        let sampler = || AtLeast::new(Box::new(order.clone()), needed);
         let truths = watched.iter().filter_map(|&row| self.cases[row].label.as_ref()).collect();
-        let monitor = Self::monitor(!watched_cases.is_empty());
+        let monitor = Self::monitor(watched_cases.len() > 0);
+        let cutter =
+            Cutter { learnt, order: order.clone(), sampling: config.sampling(), augment: config.augment.clone() };
         let objective = SegmentObjective {
-            learnt,
+            feed: Feed::new(cutter, Box::new(sampler()), self.loader.clone()),
             watched: watched_cases,
             truths,
             config,
             preprocessing: card.preprocessing.clone(),
             names: &self.names,
-            order,
             device,
         };
         let learner = Supervised::new(objective, network, config.learning.optimizer(), SEGMENTER)
@@ -176,7 +215,7 @@ impl<'a> SegmentStudy<'a> {
             restore_best: config.learning.keep_best,
             ..FitConfig::new(config.epochs, config.learning.rate, monitor)
         };
-        let outcome = fit(&mut learner, &sampler, &fit_config, checkpoints, resume, observer, stop)?;
+        let outcome = fit(&mut learner, &sampler(), &fit_config, checkpoints, resume, observer, stop)?;
         let network = learner.into_inner().into_model()?;
         Ok(TrainedSegmenter { model: SegmentModel { network, card }, outcome })
     }

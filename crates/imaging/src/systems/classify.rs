@@ -4,23 +4,26 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::ConfigError;
 use nn_core::explain::Probe;
-use nn_core::store::PyTorchImport;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::Classifier;
 use super::densenet::{self, DenseNet, DenseNetConfig};
 use super::ild_cnn::{IldCnn, IldCnnConfig};
+use super::knee::{KneeConfig, KneeNet};
 use super::resnet::{ResNet, ResNetConfig};
+use super::sdfn::{Sdfn, SdfnConfig};
 use super::soft_attention::{SoftAttention, SoftAttentionConfig};
+use super::{Classifier, View};
 
 /// Names that [`ClassifyConfig::named`] knows, each with what it is.
-pub const CLASSIFIERS: [(&str, &str); 5] = [
+pub const CLASSIFIERS: [(&str, &str); 7] = [
     ("resnet18", "ResNet-18, He et al. 2016, with torchvision's names of the weights"),
     ("resnet34", "ResNet-34, He et al. 2016"),
     ("densenet121", "DenseNet-121, Huang et al. 2017"),
     ("ild-cnn", "network for patches of interstitial lung disease, Anthimopoulos et al. 2016"),
     ("soft-attention", "soft attention over the feature map, after Poplin et al. 2018"),
+    ("knee", "KneeNet, the Siamese network of Tiulpin et al. 2018: the two sides of a knee through one branch"),
+    ("sdfn", "SDFN, Liu et al. 2019: a radiograph and its lungs through a DenseNet-121 each"),
 ];
 
 /// A system that names what a picture shows, with its sizes.
@@ -35,6 +38,10 @@ pub enum ClassifyConfig {
     IldCnn(IldCnnConfig),
     /// Soft attention.
     SoftAttention(SoftAttentionConfig),
+    /// The Siamese network for knees.
+    Knee(KneeConfig),
+    /// The network with a branch for the lungs.
+    Sdfn(SdfnConfig),
 }
 
 impl Default for ClassifyConfig {
@@ -51,6 +58,8 @@ macro_rules! each {
             $kind::Densenet($inner) => $value,
             $kind::IldCnn($inner) => $value,
             $kind::SoftAttention($inner) => $value,
+            $kind::Knee($inner) => $value,
+            $kind::Sdfn($inner) => $value,
         }
     };
 }
@@ -68,6 +77,8 @@ impl ClassifyConfig {
             "densenet" | "densenet121" => Self::Densenet(DenseNetConfig::default()),
             "ild-cnn" => Self::IldCnn(IldCnnConfig::default()),
             "soft-attention" => Self::SoftAttention(SoftAttentionConfig::default()),
+            "knee" => Self::Knee(KneeConfig::default()),
+            "sdfn" => Self::Sdfn(SdfnConfig::default()),
             _ => {
                 let known = CLASSIFIERS.map(|(name, _)| name).join(", ");
                 return Err(ConfigError::Unknown { field: "system", value: name.to_owned(), known });
@@ -82,6 +93,8 @@ impl ClassifyConfig {
             Self::Densenet(_) => "densenet",
             Self::IldCnn(_) => "ild-cnn",
             Self::SoftAttention(_) => "soft-attention",
+            Self::Knee(_) => "knee",
+            Self::Sdfn(_) => "sdfn",
         }
     }
 
@@ -100,12 +113,26 @@ impl ClassifyConfig {
                 "Poplin et al. 2018, Prediction of cardiovascular risk factors from retinal fundus photographs via \
                  deep learning, Nature Biomedical Engineering 2:158"
             }
+            Self::Knee(_) => {
+                "Tiulpin et al. 2018, Automatic Knee Osteoarthritis Diagnosis from Plain Radiographs: A Deep \
+                 Learning-Based Approach, Scientific Reports 8:1727"
+            }
+            Self::Sdfn(_) => {
+                "Liu et al. 2019, SDFN: Segmentation-based Deep Fusion Network for Thoracic Disease Classification in \
+                 Chest X-ray Images, Computerized Medical Imaging and Graphics 75:66"
+            }
         }
     }
 
-    /// Channels that the network reads.
+    /// Pictures that lie one behind the other in the channels of an input: 2 for the network that sees the lungs by
+    /// themselves, 1 for all others.
+    pub fn pictures(&self) -> usize {
+        if matches!(self, Self::Sdfn(_)) { 2 } else { 1 }
+    }
+
+    /// Channels that the network reads, of all [`pictures`](Self::pictures).
     pub fn channels(&self) -> usize {
-        each!(Self, self, config => config.channels)
+        self.pictures() * each!(Self, self, config => config.channels)
     }
 
     /// Classes that it tells apart.
@@ -113,20 +140,40 @@ impl ClassifyConfig {
         each!(Self, self, config => config.classes)
     }
 
-    /// The same system for other channels and classes.
+    /// The same system for other channels, a multiple of [`pictures`](Self::pictures), and classes.
     pub fn with_shape(mut self, channels: usize, classes: usize) -> Self {
+        let channels = channels / self.pictures();
         each!(Self, &mut self, config => (config.channels, config.classes) = (channels, classes));
         self
     }
 
-    /// The smallest height and width that leave the last feature maps one position.
+    /// The smallest height and width of a square picture that leave the last feature maps one position.
     pub fn smallest(&self) -> usize {
         match self {
             Self::Resnet(_) => 1,
-            Self::Densenet(_) => densenet::SMALLEST,
+            Self::Densenet(_) | Self::Sdfn(_) => densenet::SMALLEST,
             Self::IldCnn(config) => config.smallest(),
             Self::SoftAttention(config) => config.smallest(),
+            Self::Knee(config) => config.smallest(),
         }
+    }
+
+    /// Checks that the network can read pictures of that height and width.
+    ///
+    /// # Errors
+    /// [`ConfigError::Conflict`] with the size that it needs.
+    pub fn check_size(&self, [height, width]: [usize; 2]) -> Result<(), ConfigError> {
+        if let Self::Knee(config) = self {
+            return config.check_size([height, width]);
+        }
+        let (smallest, name) = (self.smallest(), self.name());
+        if height.min(width) >= smallest {
+            return Ok(());
+        }
+        Err(ConfigError::Conflict(format!(
+            "pictures are {height} x {width}, but {name} needs at least {smallest} x {smallest}; use another system or \
+             larger pictures"
+        )))
     }
 
     /// Pictures that a step of training needs: two where the last batch normalisation sees one value of each channel in a
@@ -135,32 +182,12 @@ impl ClassifyConfig {
         let last = |edge: usize| match self {
             Self::Resnet(config) => edge.div_ceil(if config.small_input { 8 } else { 32 }),
             // two layers that round up, three that do not
-            Self::Densenet(_) => edge.div_ceil(4) / 8,
+            Self::Densenet(_) | Self::Sdfn(_) => edge.div_ceil(4) / 8,
+            Self::Knee(config) => config.positions(edge),
             // nothing is normalised over the batch
             Self::IldCnn(_) | Self::SoftAttention(_) => 2,
         };
         if last(height) * last(width) > 1 { 1 } else { 2 }
-    }
-
-    /// How the names of a checkpoint of PyTorch (torchvision's where it has the system) become those of the network.
-    /// Channels and classes must be the checkpoint's.
-    pub fn pytorch(&self) -> PyTorchImport {
-        match self {
-            Self::Densenet(_) => DenseNetConfig::pytorch(),
-            Self::Resnet(_) | Self::IldCnn(_) | Self::SoftAttention(_) => PyTorchImport::default(),
-        }
-    }
-
-    /// The same for a checkpoint whose last layer names other classes: it is left over, and the network keeps its own.
-    pub fn pytorch_body(&self) -> PyTorchImport {
-        let head = match self {
-            Self::Resnet(_) => "fc",
-            Self::Densenet(_) => "classifier",
-            Self::IldCnn(_) | Self::SoftAttention(_) => "output",
-        };
-        let mut import = self.pytorch();
-        import.renames.push((format!(r"^{head}\."), format!("left.{head}.")));
-        import
     }
 
     /// # Errors
@@ -179,6 +206,8 @@ impl ClassifyConfig {
             Self::Densenet(config) => ClassifyNet::Densenet(config.init(device, rng)?),
             Self::IldCnn(config) => ClassifyNet::IldCnn(config.init(device, rng)?),
             Self::SoftAttention(config) => ClassifyNet::SoftAttention(config.init(device, rng)?),
+            Self::Knee(config) => ClassifyNet::Knee(config.init(device, rng)?),
+            Self::Sdfn(config) => ClassifyNet::Sdfn(config.init(device, rng)?),
         })
     }
 }
@@ -196,6 +225,10 @@ pub enum ClassifyNet {
     IldCnn(IldCnn),
     /// Soft attention.
     SoftAttention(SoftAttention),
+    /// The Siamese network for knees.
+    Knee(KneeNet),
+    /// The network with a branch for the lungs.
+    Sdfn(Sdfn),
 }
 
 impl ClassifyNet {
@@ -206,50 +239,8 @@ impl ClassifyNet {
             Self::Densenet(net) => ClassifyConfig::Densenet(net.config().clone()),
             Self::IldCnn(net) => ClassifyConfig::IldCnn(net.config().clone()),
             Self::SoftAttention(net) => ClassifyConfig::SoftAttention(net.config().clone()),
-        }
-    }
-
-    /// The layer that names the classes, as [`nn_core::transfer`] wants it: its path in the network and in our files,
-    /// and its name in files of PyTorch.
-    pub fn head(&self) -> [&'static str; 2] {
-        match self {
-            Self::Resnet(_) => ["Resnet.fc", "fc"],
-            Self::Densenet(_) => ["Densenet.classifier", "classifier"],
-            Self::IldCnn(_) => ["IldCnn.output", "output"],
-            Self::SoftAttention(_) => ["SoftAttention.output", "output"],
-        }
-    }
-
-    /// The paths of all parts from the input to the head, for learning rates and thawing by depth. All but the last are
-    /// the body.
-    pub fn parts(&self) -> &'static [&'static str] {
-        match self {
-            Self::Resnet(_) => &[
-                "Resnet.conv1",
-                "Resnet.bn1",
-                "Resnet.layer1",
-                "Resnet.layer2",
-                "Resnet.layer3",
-                "Resnet.layer4",
-                "Resnet.fc",
-            ],
-            Self::Densenet(_) => &[
-                "Densenet.features.conv0",
-                "Densenet.features.norm0",
-                "Densenet.features.denseblock1",
-                "Densenet.features.transition1",
-                "Densenet.features.denseblock2",
-                "Densenet.features.transition2",
-                "Densenet.features.denseblock3",
-                "Densenet.features.transition3",
-                "Densenet.features.denseblock4",
-                "Densenet.features.norm5",
-                "Densenet.classifier",
-            ],
-            Self::IldCnn(_) => &["IldCnn.convolutions", "IldCnn.hidden", "IldCnn.output"],
-            Self::SoftAttention(_) => {
-                &["SoftAttention.convolutions", "SoftAttention.attention", "SoftAttention.output"]
-            }
+            Self::Knee(net) => ClassifyConfig::Knee(net.config().clone()),
+            Self::Sdfn(net) => ClassifyConfig::Sdfn(net.config().clone()),
         }
     }
 }
@@ -257,5 +248,13 @@ impl ClassifyNet {
 impl Classifier for ClassifyNet {
     fn run(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, probe: &Probe<4>) -> Tensor<2> {
         each!(Self, self, net => net.run(x, rng, probe))
+    }
+
+    fn views(&self, size: [usize; 3]) -> Vec<View> {
+        each!(Self, self, net => net.views(size))
+    }
+
+    fn run_view(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, view: usize, probe: &Probe<4>) -> Tensor<2> {
+        each!(Self, self, net => net.run_view(x, rng, view, probe))
     }
 }

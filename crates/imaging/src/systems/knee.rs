@@ -5,7 +5,11 @@
 //! each, go through the same convolutions; five Kellgren–Lawrence grades. Layers and starting values as in the authors'
 //! code (repository MIPT-Oulu/DeepKnee).
 //!
+//! As a [`Classifier`] it cuts the two sides out of one picture itself, as the authors' code does.
+//!
 //! Published training: Adam with a rate of 0.01 and a weight decay of 0.0001, batches of 64.
+
+use std::ops::Range;
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -19,6 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Unit, dense};
+use super::{Classifier, View};
 
 /// Sizes of the network; the defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,11 +37,13 @@ pub struct KneeConfig {
     pub base: usize,
     /// Dropout before the last layer, 0 to 0.95.
     pub dropout: f64,
+    /// Pixels along each edge of the two squares that are cut out of a picture; 0 for its left and its right half.
+    pub side: usize,
 }
 
 impl Default for KneeConfig {
     fn default() -> Self {
-        Self { channels: 1, classes: 5, base: 64, dropout: 0.2 }
+        Self { channels: 1, classes: 5, base: 64, dropout: 0.2, side: 128 }
     }
 }
 
@@ -50,7 +57,50 @@ impl KneeConfig {
         in_range("channels", self.channels, 1..=4096)?;
         in_range("classes", self.classes, 1..=1_000_000)?;
         in_range("base", self.base, 1..=4096)?;
-        in_range("dropout", self.dropout, 0.0..=0.95)
+        in_range("dropout", self.dropout, 0.0..=0.95)?;
+        if self.side == 0 { Ok(()) } else { in_range("side", self.side, SMALLEST..=1 << 14) }
+    }
+
+    /// The smallest height and width of a picture whose sides leave the last feature maps one position.
+    pub(super) fn smallest(&self) -> usize {
+        if self.side == 0 {
+            2 * SMALLEST - 1
+        } else {
+            (self.side..=2 * self.side).find(|edge| edge - edge / 3 >= self.side).unwrap_or(0)
+        }
+    }
+
+    /// Places along each axis that are left behind the last convolution of a picture with that edge; of halves, which
+    /// are not square, no more than there are.
+    pub(super) fn positions(&self, edge: usize) -> usize {
+        let side = if self.side == 0 { edge.div_ceil(2) } else { self.side };
+        // convolutions of 3: one with stride 2 and two without, a pooling, two, a pooling, one
+        let third = (side.saturating_sub(1) / 2).saturating_sub(4);
+        let fifth = (third / 2).saturating_sub(4);
+        (fifth / 2).saturating_sub(2)
+    }
+
+    /// Checks that a picture has the two sides.
+    ///
+    /// # Errors
+    /// [`ConfigError::Conflict`] with what would do.
+    pub(super) fn check_size(&self, size: [usize; 2]) -> Result<(), ConfigError> {
+        let [height, width] = size;
+        if has_sides(self.side, size) && (self.side > 0 || height.min(width.div_ceil(2)) >= SMALLEST) {
+            return Ok(());
+        }
+        let (side, smallest) = (self.side, self.smallest());
+        Err(ConfigError::Conflict(if side == 0 {
+            format!(
+                "pictures are {height} x {width}, but each half of a knee needs {SMALLEST} x {SMALLEST}; use pictures of \
+                 {smallest} x {smallest} or more"
+            )
+        } else {
+            format!(
+                "pictures are {height} x {width}, too small for two squares of network.side = {side} pixels; use pictures of \
+                 {smallest} x {smallest} or more, a smaller side, or side = 0 for the two halves"
+            )
+        }))
     }
 
     /// Builds the network with the authors' starting values, from the input on.
@@ -97,7 +147,7 @@ impl KneeNet {
     /// # Panics
     /// When a side has fewer than 49 rows or columns.
     pub fn forward(&self, lateral: Tensor<4>, medial: Tensor<4>, rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
-        self.run(lateral, medial, rng, [&Probe::off(), &Probe::off()])
+        self.probed(lateral, medial, rng, [&Probe::off(), &Probe::off()])
     }
 
     /// The same, with the last feature maps of the lateral and of the medial side passed through a probe each.
@@ -107,7 +157,7 @@ impl KneeNet {
     ///
     /// # Panics
     /// As [`KneeNet::forward`].
-    pub fn run(
+    pub fn probed(
         &self,
         lateral: Tensor<4>,
         medial: Tensor<4>,
@@ -133,9 +183,40 @@ impl KneeNet {
     }
 }
 
+impl Classifier for KneeNet {
+    fn run(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, probe: &Probe<4>) -> Tensor<2> {
+        self.run_view(x, rng, 0, probe)
+    }
+
+    fn views(&self, [channels, height, width]: [usize; 3]) -> Vec<View> {
+        let [lateral, medial] = places(self.config.side, [height, width]);
+        [("lateral side", lateral, false), ("medial side", medial, true)]
+            .map(|(name, [rows, columns], mirrored)| View { name, channels: 0..channels, rows, columns, mirrored })
+            .to_vec()
+    }
+
+    fn run_view(&self, x: Tensor<4>, rng: Option<&mut ChaCha8Rng>, view: usize, probe: &Probe<4>) -> Tensor<2> {
+        let [lateral, medial] = sides(x, self.config.side);
+        let off = Probe::off();
+        let probes = if view == 0 { [probe, &off] } else { [&off, probe] };
+        self.probed(lateral, medial, rng, probes) // [batch, classes]
+    }
+}
+
+/// Whether the squares of `size` pixels (0 for the halves) lie within a picture of that height and width.
+fn has_sides(size: usize, [height, width]: [usize; 2]) -> bool {
+    size == 0 || (width >= size && height >= width / 3 + size)
+}
+
+/// Rows and columns of the left and of the right side in a picture that has them. Halves of an odd width share a column.
+fn places(size: usize, [height, width]: [usize; 2]) -> [[Range<usize>; 2]; 2] {
+    let (rows, columns) = if size == 0 { (0..height, width.div_ceil(2)) } else { (width / 3..width / 3 + size, size) };
+    [[rows.clone(), 0..columns], [rows, width - columns..width]]
+}
+
 /// The two sides of a knee for [`KneeNet::forward`]: squares of `size` pixels at the left and at the right edge, which
-/// begin a third of the way down; the right one is mirrored. Of a right knee, seen from the front, the left edge is
-/// the lateral side; mirror images of left knees first.
+/// begin a third of the width down, or for 0 the two halves of the picture; the right one is mirrored. Of a right knee,
+/// seen from the front, the left edge is the lateral side; mirror images of left knees first.
 ///
 /// # Shapes
 /// - x `[batch, channels, height, width]`; both outputs `[batch, channels, size, size]`
@@ -144,74 +225,12 @@ impl KneeNet {
 /// When the picture is too small.
 pub fn sides(x: Tensor<4>, size: usize) -> [Tensor<4>; 2] {
     let [_, _, height, width] = x.dims();
-    let top = width / 3;
-    let fits = width >= size && height >= top + size;
-    assert!(fits, "a knee of {height} x {width} pixels has no sides of {size} pixels from row {top} on");
-    let rows = x.narrow(2, top, size);
-    [rows.clone().narrow(3, 0, size), rows.narrow(3, width - size, size).flip([3])]
+    let fits = has_sides(size, [height, width]);
+    assert!(fits, "a knee of {height} x {width} pixels has no sides of {size} pixels from row {} on", width / 3);
+    let [left, right] = places(size, [height, width])
+        .map(|[rows, columns]| x.clone().narrow(2, rows.start, rows.len()).narrow(3, columns.start, columns.len()));
+    [left, right.flip([3])]
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::optim::GradientsParams;
-    use burn::tensor::{Int, TensorData};
-    use nn_core::data::rng;
-    use nn_core::losses::{CrossEntropy, Reduction};
-    use nn_core::optim::OptimizerConfig;
-
-    use super::*;
-    use crate::systems::golden::{assert_golden, filled, input};
-
-    fn small() -> KneeConfig {
-        KneeConfig { base: 4, classes: 3, ..KneeConfig::default() }
-    }
-
-    #[test]
-    fn sizes_are_those_of_the_authors_code() {
-        let device = Device::flex();
-        let net = KneeConfig::default().init(&device, &mut rng(1, &[])).unwrap();
-        // convolutions 640, 36,928 twice, 73,856, 147,584 and 295,168, output 2,565; burn counts four numbers for each
-        // of the 704 normalised channels
-        assert_eq!(net.num_params(), 640 + 2 * 36_928 + 73_856 + 147_584 + 295_168 + 2_565 + 4 * 704);
-        let net = small().init(&device, &mut rng(1, &[])).unwrap();
-        // 10 x 10 places for 128 pixels, over which the authors' pooling runs; one for the smallest picture
-        assert_eq!(net.side(Tensor::zeros([1, 1, 128, 128], &device)).dims(), [1, 16, 10, 10]);
-        assert_eq!(net.side(Tensor::zeros([1, 1, SMALLEST, SMALLEST], &device)).dims(), [1, 16, 1, 1]);
-    }
-
-    #[test]
-    fn outputs_are_pytorchs() {
-        let net = filled(small().init(&Device::flex(), &mut rng(1, &[])).unwrap());
-        let logits = net.forward(input("knee.lateral", [2, 1, 128, 128]), input("knee.medial", [2, 1, 128, 128]), None);
-        // 1e-5: single precision against double
-        assert_golden(logits, "knee", 1e-5);
-    }
-
-    #[test]
-    fn sides_are_cut_and_mirrored() {
-        let device = Device::flex();
-        // 9 columns: rows 3 to 6
-        let pixels: Vec<f32> = (0..81).map(|pixel| pixel as f32).collect();
-        let knee = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, 9, 9]), &device);
-        let [left, right] = sides(knee, 3).map(|side| side.try_into_vec_as::<f32>().unwrap());
-        assert_eq!(left, [27.0, 28.0, 29.0, 36.0, 37.0, 38.0, 45.0, 46.0, 47.0]);
-        assert_eq!(right, [35.0, 34.0, 33.0, 44.0, 43.0, 42.0, 53.0, 52.0, 51.0]);
-    }
-
-    #[test]
-    fn it_learns_a_few_knees_by_heart() {
-        let device = Device::flex().autodiff();
-        let mut net = small().init(&device, &mut rng(1, &[])).unwrap();
-        let [one, other] = ["one", "other"].map(|name| input::<4>(name, [6, 1, SMALLEST + 8, SMALLEST + 8]).autodiff());
-        let grades = Tensor::<1, Int>::from_data(TensorData::new(vec![0_i64, 1, 2, 2, 1, 0], [6]), &device);
-        let loss = |logits: Tensor<2>| CrossEntropy::default().forward(logits, grades.clone(), Reduction::Mean);
-        let mut optimizer = OptimizerConfig::adam().init();
-        for step in 0..40 {
-            let logits = net.forward(one.clone(), other.clone(), Some(&mut rng(1, &[step])));
-            let gradients = GradientsParams::from_grads(loss(logits).backward(), &net);
-            net = optimizer.step(1e-2, net, gradients);
-        }
-        let left = loss(net.forward(one, other, None)).try_into_scalar::<f64>().unwrap();
-        assert!(left < 0.1, "{left}");
-    }
-}
+mod tests;

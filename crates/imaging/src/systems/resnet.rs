@@ -271,7 +271,7 @@ mod tests {
         // for other classes all but the last layer
         let other = config.clone().with_shape(3, 7).init(&Device::flex(), &mut rng(1, &[])).unwrap();
         let file = include_bytes!("../../tests/golden/resnet18.pt");
-        let report = partly_imported(other, "resnet18.pt", file, &config.pytorch_body()).1;
+        let report = partly_imported(other, "resnet18.pt", file, &config.pytorch_body()[0]).1;
         assert_eq!(report.applied.len(), 100, "weights and statistics of 20 convolutions");
         assert_eq!(report.missing, ["fc.bias", "fc.weight"]);
     }

@@ -7,11 +7,12 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use nn_core::config::ConfigError;
 use nn_core::data::rng;
+use nn_core::explain::{Target, layer_gradient};
 use nn_core::optim::OptimizerConfig;
 use nn_core::store::{self, Metadata};
 use nn_core::transfer::{freeze, load_body, under};
 
-use super::golden::input;
+use super::golden::{filled, input};
 use super::resnet::ResNetConfig;
 use super::*;
 
@@ -47,6 +48,10 @@ fn classifiers() -> Vec<ClassifyConfig> {
             dropout: 0.2,
             ..config
         }),
+        ClassifyConfig::Knee(config) => ClassifyConfig::Knee(knee::KneeConfig { base: 4, side: 0, ..config }),
+        ClassifyConfig::Sdfn(config) => {
+            ClassifyConfig::Sdfn(sdfn::SdfnConfig { base: 8, growth: 4, blocks: [2; 4], dropout: 0.2, ..config })
+        }
     };
     CLASSIFIERS.iter().map(|(name, _)| small(ClassifyConfig::named(name).unwrap()).with_shape(2, 4)).collect()
 }
@@ -115,11 +120,40 @@ fn classifiers_answer_in_the_shape_that_was_asked_for() {
         let net = config.init(&device, &mut rng(1, &[])).unwrap();
         assert_eq!(net.config(), config);
         let side = config.smallest();
+        assert!(config.check_size([side - 1, side - 1]).is_err() || side == 1, "{}", config.name());
         for (height, width) in [(side, side), (side + 13, side + 40)] {
+            config.check_size([height, width]).unwrap();
             let x = input("picture", [2, 2, height, width]);
             let found = net.logits(x.clone(), None);
+            for view in net.views([2, height, width]) {
+                assert!(view.channels.end <= 2 && view.rows.end <= height && view.columns.end <= width, "{view:?}");
+            }
             assert_eq!(found.dims(), [2, 4], "{}", config.name());
             assert_eq!(found.into_data(), net.logits(x, None).into_data(), "no noise without a generator");
+        }
+    }
+}
+
+/// The logits do not depend on which branch is probed, and each branch has a part in them.
+#[test]
+fn every_view_can_be_probed() {
+    let device = Device::flex();
+    for config in classifiers() {
+        let net = filled(config.init(&device, &mut rng(1, &[])).unwrap());
+        let edge = config.smallest().max(40);
+        let x = input::<4>("views", [2, 2, edge, edge]);
+        let expected = net.logits(x.clone(), None).into_data();
+        let views = net.views([2, edge, edge]);
+        assert_eq!(
+            views.len(),
+            if matches!(config, ClassifyConfig::Knee(_) | ClassifyConfig::Sdfn(_)) { 2 } else { 1 }
+        );
+        for view in 0..views.len() {
+            assert_eq!(net.run_view(x.clone(), None, view, &Probe::off()).into_data(), expected, "{}", config.name());
+            let model = |x: Tensor<4>, probe: &Probe<4>| net.run_view(x, None, view, probe);
+            let layer = layer_gradient(&model, &x, &Target::All(0)).unwrap();
+            // what the answer loses without the maps of the branch
+            assert!(layer.loss.iter().all(|loss| loss.abs() > 1e-9), "{}: {view}", config.name());
         }
     }
 }
@@ -129,8 +163,9 @@ fn starting_values_and_noise_are_functions_of_the_generator() {
     let device = Device::flex();
     for config in classifiers() {
         let net = |seed| config.init(&device, &mut rng(seed, &[])).unwrap();
+        let edge = config.smallest().max(40);
         let run = |net: &ClassifyNet, noise| {
-            net.logits(input("noise", [2, 2, 40, 40]), Some(&mut rng(noise, &[]))).into_data()
+            net.logits(input("noise", [2, 2, edge, edge]), Some(&mut rng(noise, &[]))).into_data()
         };
         assert_eq!(run(&net(1), 5), run(&net(1), 5));
         assert_ne!(run(&net(1), 5), run(&net(2), 5), "{}", config.name());
@@ -207,7 +242,8 @@ fn a_body_goes_under_a_new_head_and_stays_as_it_is() {
             load_body(config.init(&device, &mut rng(3, &[])).unwrap(), &bytes, &head).unwrap().0
         };
         let before = store::to_safetensors(&state(&net), &Metadata::new()).unwrap();
-        let x = input::<4>("frozen", [3, 2, 40, 40]).autodiff();
+        let edge = config.smallest().max(40);
+        let x = input::<4>("frozen", [3, 2, edge, edge]).autodiff();
         let loss = net.logits(x.clone(), Some(&mut rng(1, &[]))).square().mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &net);
         let answer = |net: &ClassifyNet| net.logits(x.clone(), None).into_data();

@@ -4,6 +4,7 @@
 // What is counted and printed here is small.
 #![allow(clippy::format_collect, clippy::naive_bytecount, clippy::trivially_copy_pass_by_ref)]
 
+mod archives;
 mod audit;
 mod augment;
 mod capture;

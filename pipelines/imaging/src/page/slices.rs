@@ -10,11 +10,11 @@ const LEVELS: usize = 28;
 /// Pixels of a panel along its longer edge; larger slices are thinned.
 const PIXELS: usize = 112;
 /// Width of a panel in units of the figure.
-const WIDTH: f64 = 220.0;
+pub(super) const WIDTH: f64 = 220.0;
 /// Space above each panel for its name.
-const HEAD: f64 = 24.0;
+pub(super) const HEAD: f64 = 24.0;
 /// Space between panels.
-const GAP: f64 = 12.0;
+pub(super) const GAP: f64 = 12.0;
 /// Colours of the labels 1, 2, …: those of Okabe and Ito, which people with any colour vision tell apart.
 const COLOURS: [&str; 7] = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7", "#0072B2"];
 
@@ -42,7 +42,7 @@ pub(crate) fn fullest(map: &LabelMap) -> usize {
 }
 
 /// Text as it stands between tags.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -62,9 +62,7 @@ impl Thin {
         let k = panel.slice.min(nz - 1);
         let step = nx.max(ny).div_ceil(PIXELS).max(1);
         let (width, height) = (nx.div_ceil(step), ny.div_ceil(step));
-        let values = panel.volume.slice(k);
-        let (low, high) = limits(values);
-        let scale = (LEVELS - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
+        let levels = grey_levels(panel.volume.slice(k));
         // As radiologists see it: the patient's left on the right, the back below.
         let direction = &panel.volume.geometry.direction;
         let flip = [direction[0][0] < -0.5, direction[1][1] < -0.5];
@@ -75,7 +73,6 @@ impl Thin {
         };
         let places: Vec<usize> =
             (0..height).flat_map(|y| (0..width).map(move |x| (y, x))).map(|(y, x)| place(y, x)).collect();
-        let level = |value: f32| (((value - low) * scale).round().max(0.0) as usize).min(LEVELS - 1);
         let labels = panel.labels.map(|map| {
             let slice = map.slice(k);
             places.iter().map(|&at| slice[at]).collect()
@@ -85,28 +82,8 @@ impl Thin {
             width,
             height,
             aspect: dy / dx,
-            levels: places.iter().map(|&at| level(values[at])).collect(),
+            levels: places.iter().map(|&at| levels[at]).collect(),
             labels: labels.unwrap_or_default(),
-        }
-    }
-
-    /// The runs of each grey level as one path.
-    fn greys(&self, svg: &mut String) {
-        let mut paths = vec![String::new(); LEVELS];
-        for (y, row) in self.levels.chunks(self.width).enumerate() {
-            let mut x = 0;
-            while x < row.len() {
-                let run = row[x..].iter().take_while(|level| **level == row[x]).count();
-                let _ = write!(paths[row[x]], "M{x} {y}h{run}v1h-{run}z");
-                x += run;
-            }
-        }
-        for (level, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
-            let grey = level * 255 / (LEVELS - 1);
-            let _ = write!(
-                svg,
-                "<path shape-rendering=\"crispEdges\" fill=\"#{grey:02x}{grey:02x}{grey:02x}\" d=\"{path}\"/>"
-            );
         }
     }
 
@@ -161,6 +138,40 @@ fn limits(values: &[f32]) -> (f32, f32) {
     }
 }
 
+/// The grey level of each value: the first and the 99th percentile, and what is beyond, are the darkest and the brightest.
+pub(super) fn grey_levels(values: &[f32]) -> Vec<usize> {
+    let (low, high) = limits(values);
+    let scale = (LEVELS - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
+    values.iter().map(|value| (((value - low) * scale).round().max(0.0) as usize).min(LEVELS - 1)).collect()
+}
+
+/// Draws levels, row by row, as grey values.
+pub(super) fn greys(svg: &mut String, levels: &[usize], width: usize) {
+    runs(svg, levels, width, |level| {
+        let grey = level * 255 / (LEVELS - 1);
+        Some(format!("fill=\"#{grey:02x}{grey:02x}{grey:02x}\""))
+    });
+}
+
+/// Draws the runs of each level, row by row, as one path with the attributes that `style` gives it; none leaves the level
+/// out.
+pub(super) fn runs(svg: &mut String, levels: &[usize], width: usize, style: impl Fn(usize) -> Option<String>) {
+    let mut paths = vec![String::new(); levels.iter().max().map_or(0, |level| level + 1)];
+    for (y, row) in levels.chunks(width.max(1)).enumerate() {
+        let mut x = 0;
+        while x < row.len() {
+            let run = row[x..].iter().take_while(|level| **level == row[x]).count();
+            let _ = write!(paths[row[x]], "M{x} {y}h{run}v1h-{run}z");
+            x += run;
+        }
+    }
+    for (level, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+        if let Some(style) = style(level) {
+            let _ = write!(svg, "<path shape-rendering=\"crispEdges\" {style} d=\"{path}\"/>");
+        }
+    }
+}
+
 /// Panels side by side, with the colours of the labels below them.
 pub(crate) fn slices(title: &str, panels: &[Panel<'_>], names: &[String]) -> String {
     let thin: Vec<Thin> = panels.iter().map(Thin::of).collect();
@@ -185,7 +196,7 @@ pub(crate) fn slices(title: &str, panels: &[Panel<'_>], names: &[String]) -> Str
             escaped(panel.name),
             scale * thin.aspect
         );
-        thin.greys(&mut svg);
+        greys(&mut svg, &thin.levels, thin.width);
         if !thin.labels.is_empty() {
             thin.outlines(&mut svg);
         }

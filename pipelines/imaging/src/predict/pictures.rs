@@ -3,11 +3,12 @@
 use super::sources::stem;
 use super::{OK, write_file};
 use crate::cli::{Predict, counted};
+use crate::crops;
 use anyhow::Context;
 use imaging::evaluate::classes::highest;
 use imaging::io::{self, Kind};
-use imaging::model::{ClassifyEnsemble, PictureScale};
-use imaging::pictures::{PictureOptions, PictureSet, one_picture};
+use imaging::model::{ClassifyCard, ClassifyEnsemble, PictureScale};
+use imaging::pictures::{Cropper, PictureOptions, PictureSet, one_picture};
 use nn_core::burn::tensor::Device;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -46,10 +47,13 @@ impl Unlabelled {
     }
 }
 
-pub(super) fn predict(common: &Common, device: &Device, args: &Predict) -> anyhow::Result<()> {
+/// Classifies what was asked for; `crop` names other masks or another model than the classifier learnt with.
+pub(super) fn predict(common: &Common, device: &Device, args: &Predict, crop: Option<&Path>) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let ensemble = ClassifyEnsemble::load(&args.model, device)?;
     let (names, scale) = (&ensemble.card().names, &ensemble.card().scale);
-    let Unlabelled { set, files } = unlabelled(&args.input, scale, names)?;
+    let crop = crops::of_model(ensemble.card(), crop, common, device)?;
+    let Unlabelled { set, files } = unlabelled(&args.input, ensemble.card(), crop.as_ref())?;
     let rows: Vec<usize> = (0..set.len()).collect();
     let probabilities = ensemble.probabilities(&set, &rows)?;
     let plain = |text: &str| text.replace([',', '"', '\n', '\r'], " ");
@@ -101,17 +105,22 @@ pub(super) fn predict(common: &Common, device: &Device, args: &Predict) -> anyho
     Ok(())
 }
 
-/// Pictures without labels at the size and with the channels that a model reads: files (each of them one picture, or npz),
-/// or all files of folders. Of DICOM a file of one frame is a picture.
-pub(crate) fn unlabelled(inputs: &[PathBuf], scale: &PictureScale, names: &[String]) -> anyhow::Result<Unlabelled> {
-    let (channels, height, width) = (scale.mean.len(), scale.height, scale.width);
-    let set = PictureSet { channels, height, width, classes: names.to_vec(), ..PictureSet::default() };
+/// Pictures without labels as a model reads them: files (each of them one picture, or npz), or all files of folders. Of
+/// DICOM a file of one frame is a picture. Behind each is the part that `crop` finds.
+pub(crate) fn unlabelled(
+    inputs: &[PathBuf],
+    card: &ClassifyCard,
+    crop: Option<&Cropper>,
+) -> anyhow::Result<Unlabelled> {
+    let PictureScale { height, width, mean, .. } = &card.scale;
+    let (channels, height, width) = (mean.len(), *height, *width);
+    let set = PictureSet { channels, height, width, classes: card.names.clone(), ..PictureSet::default() };
     let mut found = Unlabelled { set, files: Vec::new() };
-    let options = PictureOptions { size: Some([height, width]), channels: Some(channels), classes: names.to_vec() };
+    let options = card.options();
     for path in inputs {
         for file in files(path)? {
             let name = file.display().to_string();
-            match pictures(&file, &options) {
+            match pictures(&file, &options, crop) {
                 Ok(pictures) => {
                     for (id, pixels) in pictures {
                         add(&mut found, id, &pixels);
@@ -140,15 +149,15 @@ fn add(found: &mut Unlabelled, id: String, pixels: &[f32]) {
 }
 
 /// The pictures of one file, each with its name.
-fn pictures(file: &Path, options: &PictureOptions) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
+fn pictures(file: &Path, options: &PictureOptions, crop: Option<&Cropper>) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
     match io::kind(file)? {
         Some(Kind::Npz) => {
-            let set = PictureSet::read(file, options)?;
+            let set = PictureSet::read_cropped(file, options, crop)?;
             let called = stem(file);
             let named = set.ids.iter().enumerate();
             Ok(named.map(|(row, id)| (format!("{called}/{id}"), set.picture(row).to_vec())).collect())
         }
-        Some(_) => Ok(vec![(file.display().to_string(), one_picture(file, options)?.0)]),
+        Some(_) => Ok(vec![(file.display().to_string(), one_picture(file, options, crop)?.0)]),
         None => anyhow::bail!("it is no picture; give DICOM, PNG, TIFF, JPEG, GIF or npz"),
     }
 }

@@ -51,19 +51,14 @@ pub(super) fn write(run: &TrainingRun<'_>, f: &Findings<'_>, metrics: &RunMetric
             .section(page::split(f.study.divided(), settings.division.folds))
             .section(page::learning(figures, f.models, kept)?)
             .section(page::surroundings(&run.environment, metrics, f.record, f.config)?);
-    page::write(&run.folder, &page)
+    Ok(page::write(&run.folder, &page)?)
 }
 
 fn results(figures: Figures<'_>, f: &Findings<'_>, metrics: &RunMetrics) -> anyhow::Result<Section> {
     let scores = &f.tested.scores;
     let mut section = Section::new("Results").table(shown(f.config, f.study.names(), metrics));
     let caption = "95 % intervals of the first model, by resampling the subjects of its test part";
-    let mut intervals = Table::new(caption).text("score").number("low").number("high");
-    for (name, summary) in &metrics.metrics {
-        if let (Some(low), Some(high)) = (summary.low, summary.high) {
-            intervals.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
-    }
+    let intervals = page::intervals(caption, &metrics.metrics);
     let mut presence = Table::new("Cases of the test parts, label by label")
         .text("label")
         .number("count")

@@ -3,13 +3,14 @@
 use super::{Config, alone};
 use crate::cli::counted;
 use anyhow::Context;
-use imaging::baselines::{self, BaselineConfig};
+use imaging::baselines::{self, BaselineConfig, SegmentBaseline};
+use imaging::case::Case;
 use imaging::evaluate::{Scores, partition, segments};
 use imaging::io;
 use imaging::model::SegmentModel;
 use imaging::study::SegmentStudy;
 use imaging::volume::LabelMap;
-use nn_core::metrics::MetricError;
+use nn_core::metrics::{Interval, MetricError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::exit::Interrupted;
@@ -128,49 +129,64 @@ pub(super) fn baselines(run: &TrainingRun<'_>, study: &SegmentStudy<'_>) -> anyh
     let mut learnt: Vec<usize> = split.train.iter().chain(&split.validation).copied().collect();
     learnt.sort_unstable();
     let train: Vec<_> = learnt.iter().map(|&row| &study.cases()[row]).collect();
+    let config = BaselineConfig { seed: study.config().seed, ..BaselineConfig::default() };
+    let asked: Vec<_> = split.test.iter().map(|&row| &study.cases()[row]).collect();
+    let found = judged(&baselines::segment(&train, &config)?, &asked, study.config().partition)?;
+    run.folder.write_json(FILE, &found)?;
+    Ok(found)
+}
+
+/// Scores of baselines on the labelled of some cases, by the name of the baseline.
+pub(crate) fn judged(
+    baselines: &[SegmentBaseline],
+    cases: &[&Case],
+    partition_of: u8,
+) -> anyhow::Result<BTreeMap<String, Numbers>> {
     let mut found = BTreeMap::new();
-    for baseline in
-        baselines::segment(&train, &BaselineConfig { seed: study.config().seed, ..BaselineConfig::default() })?
-    {
+    for baseline in baselines {
         let (mut scores, mut whole) = (Scores::new(), Vec::new());
-        for &row in &split.test {
-            let case = &study.cases()[row];
+        for case in cases {
             let Some(truth) = &case.label else { continue };
             let labels = baseline.predict(case)?;
-            whole.push(extra(truth, &labels, study.config().partition)?);
+            whole.push(extra(truth, &labels, partition_of)?);
             scores.push(imaging::evaluate::judge(&case.id, &case.subject, truth, &labels)?);
         }
         let mut numbers = scores.metrics();
         numbers.extend(means(&whole));
         found.insert(baseline.name().to_owned(), numbers);
     }
-    run.folder.write_json(FILE, &found)?;
     Ok(found)
 }
 
 /// Mean and spread of each score over the models, with the interval of the first.
 pub(super) fn summaries(study: &SegmentStudy<'_>, tested: &Tested) -> anyhow::Result<BTreeMap<String, Summary>> {
     let names: BTreeSet<&String> = tested.numbers.iter().flat_map(BTreeMap::keys).collect();
-    let labels = tested.first.labels();
     let mut found = BTreeMap::new();
     for name in names {
         let values: Vec<f64> = tested.numbers.iter().filter_map(|numbers| numbers.get(name).copied()).collect();
         let Some(mut summary) = Summary::of(values) else { continue };
-        for score in ["dice", "hd95"] {
-            let label = labels.iter().find(|(_, label)| *name == format!("{score}_{}", spelt(label)));
-            if label.is_none() && name != score {
-                continue;
-            }
-            let label = label.map(|(label, _)| *label);
-            match tested.first.interval(score, label, RESAMPLES, study.config().seed) {
-                Ok(interval) => summary = summary.interval(interval.low, interval.high),
-                Err(MetricError::Undefined { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if let Some(interval) = interval(&tested.first, name, study.config().seed)? {
+            summary = summary.interval(interval.low, interval.high);
         }
         found.insert(name.clone(), summary);
     }
     Ok(found)
+}
+
+/// 95 % interval of a mean by its name among the metrics, as far as the cases define it.
+pub(crate) fn interval(scores: &Scores, name: &str, seed: u64) -> anyhow::Result<Option<Interval>> {
+    let labels = scores.labels();
+    for score in Scores::names() {
+        let label = labels.iter().find(|(_, label)| name == format!("{score}_{}", spelt(label)));
+        if label.is_some() || name == score {
+            return match scores.interval(score, label.map(|(label, _)| *label), RESAMPLES, seed) {
+                Ok(interval) => Ok(Some(interval)),
+                Err(MetricError::Undefined { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+    Ok(None)
 }
 
 /// A label's name as the names of scores spell it.
@@ -266,6 +282,23 @@ mod tests {
         let number = |name: &str, value: f64| Numbers::from([(name.to_owned(), value)]);
         let found = means(&[number("a", 1.0), number("a", 3.0), number("b", 5.0)]);
         assert_eq!(found, Numbers::from([("a".to_owned(), 2.0), ("b".to_owned(), 5.0)]));
+    }
+
+    #[test]
+    fn a_mean_of_a_label_has_an_interval() {
+        let mut scores = Scores::new();
+        // Half of the cell is found in one case, all of it in the other: Dice of 2 / 3 and 1.
+        for (case, found) in [("one", vec![1, 0, 0, 0, 0]), ("two", vec![1, 1, 0, 0, 0])] {
+            let truth = map(vec![1, 1, 0, 0, 0]);
+            scores.push(imaging::evaluate::judge(case, case, &truth, &map(found)).unwrap());
+        }
+        for name in ["dice", "dice_cell"] {
+            let found = interval(&scores, name, 1).unwrap().unwrap();
+            assert!((found.estimate - 5.0 / 6.0).abs() < 1e-12, "{found:?}");
+            assert!((found.low - 2.0 / 3.0).abs() < 1e-12 && (found.high - 1.0).abs() < 1e-12, "{found:?}");
+        }
+        assert_eq!(interval(&scores, "missed_cell", 1).unwrap(), None);
+        assert_eq!(interval(&scores, "dice_nucleus", 1).unwrap(), None);
     }
 
     #[test]

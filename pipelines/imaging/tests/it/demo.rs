@@ -1,23 +1,21 @@
 //! The demo leaves a complete run folder behind, and measures what it generated.
 
-use crate::browser::dump_dom;
 use crate::command::demo_run;
 use imaging::io::dicom::seg::read_seg;
 use imaging::io::{ReadOptions, read_labels, read_volume};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tests::browser::is_drawn;
+use tests::run::is_complete;
 
 fn json(name: &str) -> Value {
-    let path = demo_run().join(name);
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .unwrap()
+    tests::run::json(&demo_run().join(name))
 }
 
 #[test]
 fn the_run_folder_is_complete() {
-    let run = demo_run();
-    for name in [
+    let names = [
         "config.toml",
         "environment.json",
         "data.json",
@@ -34,17 +32,8 @@ fn the_run_folder_is_complete() {
         "demo/found/volumes.csv",
         "demo/found/phantom_008.nii.gz",
         "demo/found/phantom_008.seg.dcm",
-    ] {
-        let size = fs::metadata(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).len();
-        assert!(size > 0, "{name} is empty");
-    }
-    assert!(fs::read_dir(run.join("figures")).unwrap().count() > 3, "there are hardly any figures");
-    let left: Vec<_> = fs::read_dir(run)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .filter(|name| name.to_string_lossy().ends_with(".tmp"))
-        .collect();
-    assert!(left.is_empty(), "temporary files were left: {left:?}");
+    ];
+    is_complete(demo_run(), &names, 4);
 }
 
 #[test]
@@ -90,25 +79,7 @@ fn the_segmentation_lies_on_the_series_that_it_is_of() {
 /// The report is opened in a browser: all figures are drawn, the console stays empty, nothing is loaded from elsewhere.
 #[test]
 fn the_report_is_drawn_in_a_browser() {
-    let report = demo_run().join("report.html");
-    let source = fs::read_to_string(&report).unwrap();
-    for foreign in ["src=\"http", "href=\"http://fonts", "@import", "<link rel=\"stylesheet\"", "<image"] {
-        assert!(!source.contains(foreign), "the report is not self-contained: {foreign}");
-    }
-    for width in [1280, 420] {
-        let Some((dom, console)) = dump_dom(&report, width) else { return };
-        assert!(console.is_empty(), "at {width} px the console says: {console:#?}");
-        let figures: Vec<&str> =
-            dom.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|(f, _)| f).collect();
-        assert!(figures.len() >= 3, "only {} figures", figures.len());
-        for figure in figures {
-            let shapes = ["<path", "<circle", "<rect", "<polyline", "<polygon", "<line"];
-            let drawn: usize = shapes.iter().map(|shape| figure.matches(shape).count()).sum();
-            let name = figure.split('>').next().unwrap_or_default();
-            assert!(drawn > 5, "at {width} px only {drawn} shapes in: {name}");
-            assert!(!figure.contains("NaN"), "a coordinate is not a number in: {name}");
-        }
-    }
+    is_drawn(&demo_run().join("report.html"), 3);
 }
 
 /// The whole demo, as a user starts it: what it promises is what it shows.
@@ -118,9 +89,7 @@ fn the_measured_volumes_are_those_of_the_ellipsoids() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run").to_string_lossy().into_owned();
     crate::command::galen_imaging(&["demo", "--run-dir", &run]).ends_with(0);
-    let read = |name: &str| -> Value {
-        serde_json::from_str(&fs::read_to_string(Path::new(&run).join(name)).unwrap()).unwrap()
-    };
+    let read = |name: &str| tests::run::json(&Path::new(&run).join(name));
     let metrics = read("metrics.json");
     assert!(metrics["metrics"]["dice_organ"]["mean"].as_f64().is_some_and(|dice| dice > 0.95), "{metrics}");
     let volumes = read("demo/volumes.json");

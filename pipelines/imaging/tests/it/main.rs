@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(clippy::print_stderr, reason = "a test that needs what is not there says so")]
 
-mod browser;
+mod classifiers;
 mod command;
 mod data;
 mod demo;
 mod dicom;
 mod faults;
+mod faults_more;
+mod judging;
+mod loading;
 mod messages;
 mod pictures;
 mod predict;

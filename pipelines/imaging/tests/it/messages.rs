@@ -1,11 +1,12 @@
 //! What goes wrong is told once, with the place and the remedy, and the exit status says whose fault it is: 1 for the data
 //! or the run, 2 for the command line or the configuration.
 
-use crate::command::{demo_run, folder_with, galen_imaging, galen_imaging_in, galen_imaging_with};
+use crate::command::{PROGRAM, demo_run, folder_with, galen_imaging, galen_imaging_in};
 use crate::data::{boxed, quick, set, write_set};
 use imaging::io;
 use std::fs;
 use std::path::Path;
+use tests::command::devices_are_named;
 
 #[test]
 fn usage_and_configuration_end_with_2() {
@@ -60,12 +61,7 @@ fn every_command_shows_its_settings() {
         ("explain", [&model[..], &["--input", "f", "--out", "o"]].concat(), vec!["method = \"grad-cam\"", "shown = 8"]),
         ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "cases = 24"]),
     ] {
-        let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
-        let shown = galen_imaging_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
-        let shown = shown.ends_with(0).stdout;
-        for line in lines {
-            assert!(shown.contains(line), "{verb}: {line} is missing in:\n{shown}");
-        }
+        PROGRAM.shows_settings(verb, &more, &lines);
     }
 }
 
@@ -87,9 +83,7 @@ fn data_that_is_not_there_ends_with_1_and_is_named() {
         (vec!["inspect", "--input", "absent"], "absent"),
         (vec!["convert", "--input", "absent.nii", "--out", "o.nii"], "absent.nii"),
     ] {
-        let finished = galen_imaging(&arguments).ends_with(1).says(text);
-        assert!(finished.stdout.is_empty(), "results only on stdout: {}", finished.stdout);
-        assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
+        galen_imaging(&arguments).ends_with(1).says(text).says_no_more();
     }
 }
 
@@ -158,18 +152,10 @@ fn a_device_that_was_not_compiled_in_names_its_feature() {
     let root = write_set(folder.path(), 1, 1);
     let model = demo_run().to_string_lossy().into_owned();
     let images = root.join("images").to_string_lossy().into_owned();
-    let predict = |device: &str| {
+    devices_are_named(cfg!(feature = "cuda"), |device| {
         let arguments = ["predict", "--model", &model, "--input", &images, "--out", "o", "--device", device];
         galen_imaging_in(folder.path(), &arguments)
-    };
-    let unknown = predict("tpu");
-    assert_ne!(unknown.code, Some(0));
-    unknown.says("use cpu, ndarray, cuda:N or gpu:N");
-    if cfg!(not(feature = "cuda")) {
-        let absent = predict("cuda:0");
-        assert_ne!(absent.code, Some(0));
-        absent.says("--features cuda");
-    }
+    });
 }
 
 #[test]

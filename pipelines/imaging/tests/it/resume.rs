@@ -1,72 +1,34 @@
 //! A run that was stopped ends as if nothing had happened, on the same data and in a folder of its own.
 
-use crate::command::{Started, galen_imaging_in, start};
+use crate::command::{PROGRAM, galen_imaging_in, start};
 use crate::data::{quick, write_set};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tests::run::{json, names_the_holder};
 
 /// `train` on `boxes` into `run`, with a network of a few features.
 fn train(run: &str, epochs: &str, models: &str) -> Vec<String> {
     quick(&["train", "--data", "boxes", "--names", "box", "--run-dir", run, "--epochs", epochs, "--models", models])
 }
 
-/// Whether the first model of the run has a checkpoint.
-fn has_checkpoint(run: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(run.join("checkpoint/seed-0/last")) else { return false };
-    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("manifest-"))
-}
-
-/// Starts a run in `folder` and waits for its first checkpoint.
-fn started(folder: &Path, epochs: &str, models: &str) -> Started {
-    let mut run = start(folder, &train("stopped", epochs, models));
-    run.wait_for(|| has_checkpoint(&folder.join("stopped")));
-    run
-}
-
 fn metrics(folder: &Path, run: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder.join(run).join("metrics.json")).unwrap()).unwrap()
+    json(&folder.join(run).join("metrics.json"))
 }
 
 #[cfg(unix)]
 #[test]
 fn a_stopped_run_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    write_set(path, 8, 1);
-    galen_imaging_in(path, &train("whole", "12", "2")).ends_with(0);
-
-    let run = started(path, "12", "2");
-    run.interrupt();
-    let stopped = run.finish().ends_with(130).says("interrupted: stopped by Ctrl-C after a checkpoint was written");
-    assert!(!path.join("stopped/metrics.json").exists());
-    let command = stopped.stderr.split("resume with: ").nth(1).expect("a command").lines().next().unwrap();
-    assert_eq!(command, "galen-imaging train --run-dir stopped --resume");
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
-    galen_imaging_in(path, &words).ends_with(0).says("resumed at epoch");
-
-    for model in ["model/seed-0.safetensors", "model/seed-1.safetensors"] {
-        let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join(model)).unwrap());
-        assert!(whole == stopped, "{model} differs");
-    }
-    let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
-    for key in ["metrics", "baselines", "epochs", "seeds", "data"] {
-        assert_eq!(whole[key], stopped[key], "{key}");
-    }
+    write_set(folder.path(), 8, 1);
+    tests::run::ends_in_the_same_bytes(&PROGRAM, folder.path(), "seed", |run| train(run, "12", "2"));
 }
 
 #[test]
 fn a_second_process_is_told_the_first() {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path(), 6, 1);
-    let first = started(folder.path(), "100000", "1");
-    for resume in [false, true] {
-        let mut words = train("stopped", "100000", "1");
-        words.extend(resume.then(|| "--resume".to_owned()));
-        let holder = format!("in use by process {}", first.id());
-        galen_imaging_in(folder.path(), &words).ends_with(1).says(&holder).says("--run-dir");
-    }
-    first.kill();
+    names_the_holder(&PROGRAM, folder.path(), "seed", &train("stopped", "100000", "1"));
 }
 
 #[test]

@@ -90,16 +90,17 @@ impl ClassifyStudyConfig {
     /// # Errors
     /// [`ConfigError`] where the settings cannot be used with these data.
     pub fn resolved(mut self, channels: usize, classes: usize, size: [usize; 2]) -> Result<Self, ConfigError> {
-        self.network = self.network.with_shape(channels, classes);
-        self.validate()?;
-        let (smallest, [height, width]) = (self.network.smallest(), size);
-        if height < smallest || width < smallest {
+        let pictures = self.network.pictures();
+        if !channels.is_multiple_of(pictures) {
             return Err(ConfigError::Conflict(format!(
-                "pictures are {height} x {width}, but {} needs at least {smallest} x {smallest}; use another system or \
-                 larger pictures",
+                "{} reads each picture twice, whole and cut to the lungs, but the data have {channels} channel; have the \
+                 lungs cut out when the pictures are read",
                 self.network.name()
             )));
         }
+        self.network = self.network.with_shape(channels, classes);
+        self.validate()?;
+        self.network.check_size(size)?;
         enough(self.learning.batch_size, self.network.smallest_batch(size), self.network.name())?;
         Ok(self)
     }

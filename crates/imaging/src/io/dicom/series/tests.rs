@@ -12,6 +12,7 @@ use crate::volume::{SliceFile, Units};
 
 mod faults;
 mod objects;
+mod scales;
 
 use self::objects::{enhanced, mosaic, number, numbers, words};
 
