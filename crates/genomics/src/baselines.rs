@@ -114,11 +114,19 @@ pub fn kmers_name(labels: &Labels, k: usize) -> String {
 /// [`BaselineError`] for rows that are not there, or none to learn from.
 pub fn prior(set: &SequenceSet, train: &[usize], query: &[usize]) -> Result<Vec<f64>, BaselineError> {
     check(set, train, query)?;
-    let mut row = Vec::with_capacity(outputs(&set.labels, set.tasks.len()));
-    for task in 0..set.tasks.len() {
-        let targets: Vec<f64> = labelled(set, train, task).into_iter().map(|(_, target)| target).collect();
+    let row = shares(&set.labels, set.tasks.len(), |task| {
+        labelled(set, train, task).into_iter().map(|(_, target)| target).collect()
+    });
+    Ok(row.repeat(query.len()))
+}
+
+/// What [`prior`] says of every row, where `learnt` gives the known targets of a task.
+pub(crate) fn shares(labels: &Labels, tasks: usize, learnt: impl Fn(usize) -> Vec<f64>) -> Vec<f64> {
+    let mut row = Vec::with_capacity(outputs(labels, tasks));
+    for task in 0..tasks {
+        let targets = learnt(task);
         let n = targets.len() as f64;
-        match &set.labels {
+        match labels {
             Labels::Values if targets.is_empty() => row.push(0.0),
             Labels::Values => row.push(targets.iter().sum::<f64>() / n),
             Labels::Binary => {
@@ -132,7 +140,7 @@ pub fn prior(set: &SequenceSet, train: &[usize], query: &[usize]) -> Result<Vec<
             }
         }
     }
-    Ok(row.repeat(query.len()))
+    row
 }
 
 /// Regression on the share of G and C.

@@ -275,6 +275,32 @@ impl ExpressionSet {
         }
     }
 
+    /// The same with the classes `classes`, in their order.
+    ///
+    /// # Errors
+    /// The first class of a sample that is none of them.
+    pub fn with_classes(mut self, classes: &[String]) -> Result<Self, String> {
+        let place = |class: &String| classes.iter().position(|known| known == class);
+        let of = |&label: &usize| place(&self.classes[label]).ok_or_else(|| self.classes[label].clone());
+        self.labels = self.labels.iter().map(of).collect::<Result<_, String>>()?;
+        self.classes = classes.to_vec();
+        Ok(self)
+    }
+
+    /// The same with the genes of these names, in this order.
+    ///
+    /// # Errors
+    /// The first name that is no gene of the set.
+    pub fn with_genes(mut self, names: &[String]) -> Result<Self, String> {
+        let place = |name: &String| self.genes.iter().position(|gene| gene == name).ok_or_else(|| name.clone());
+        let places = names.iter().map(place).collect::<Result<Vec<usize>, String>>()?;
+        self.values = (0..self.len())
+            .flat_map(|row| places.iter().map(|&gene| self.row(row)[gene]).collect::<Vec<f32>>())
+            .collect();
+        self.genes = names.to_vec();
+        Ok(self)
+    }
+
     /// Checks that all columns fit together and values are finite.
     ///
     /// # Errors

@@ -6,13 +6,16 @@
 //! | [`log2_plus_one`] | counts and abundances |
 //! | [`Scaler`] | each gene to mean 0 and deviation 1, or to 0 to 1 |
 //! | [`f_statistics`], [`top_genes`] | genes by their F statistic between classes |
+//! | [`LeastSquares`] | linear regression of many genes on the same ones |
 //! | [`ExpressionClassifier`] | the whole way from an [`ExpressionSet`] to probabilities of classes |
 
 mod classifier;
+mod least_squares;
 #[cfg(test)]
 mod tests;
 
 pub use self::classifier::{ClassifierConfig, ClassifierNet, ExpressionClassifier, ExpressionError, NetworkKind};
+pub use self::least_squares::LeastSquares;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,11 +56,20 @@ impl Scaler {
     /// # Panics
     /// If a sample is not there.
     pub fn fit(set: &ExpressionSet, rows: &[usize], scale: Scale) -> Self {
-        let genes = set.genes.len();
+        Self::of(&set.values, set.genes.len(), rows, scale)
+    }
+
+    /// As [`Scaler::fit`], from any table of `genes` columns, `[rows, genes]`; what is not a number teaches nothing.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    pub fn of(table: &[f32], genes: usize, rows: &[usize], scale: Scale) -> Self {
         let (mut shift, mut factor) = (vec![0.0; genes], vec![1.0; genes]);
         if scale != Scale::None {
             for gene in 0..genes {
-                let values = || rows.iter().map(move |&row| f64::from(set.row(row)[gene]));
+                let known = rows.iter().map(|&row| f64::from(table[row * genes + gene]));
+                let known: Vec<f64> = known.filter(|value| !value.is_nan()).collect();
+                let values = || known.iter().copied();
                 let (from, width) = match scale {
                     Scale::UnitRange => {
                         let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
@@ -65,7 +77,7 @@ impl Scaler {
                         });
                         (low, high - low)
                     }
-                    _ => moments(values(), rows.len()),
+                    _ => moments(values(), known.len()),
                 };
                 shift[gene] = if from.is_finite() { from as f32 } else { 0.0 };
                 factor[gene] = if width > 0.0 && width.is_finite() { (1.0 / width) as f32 } else { 0.0 };
@@ -95,6 +107,22 @@ impl Scaler {
             }
         }
     }
+
+    /// Brings numbers on the scale, such as predictions, back to the unit of the table: the reverse of
+    /// [`Scaler::apply`]. A gene that does not vary gets its one value.
+    ///
+    /// # Panics
+    /// If the values do not fill whole rows.
+    pub fn undo(&self, values: &mut [f64]) {
+        let genes = self.genes();
+        assert!(genes > 0 && values.len().is_multiple_of(genes), "{} values in rows of {genes} genes", values.len());
+        for row in values.chunks_exact_mut(genes) {
+            for ((value, &shift), &factor) in row.iter_mut().zip(&self.shift).zip(&self.factor) {
+                let width = if factor == 0.0 { 0.0 } else { 1.0 / f64::from(factor) };
+                *value = *value * width + f64::from(shift);
+            }
+        }
+    }
 }
 
 /// Mean and standard deviation, with n in the denominator.
@@ -104,9 +132,9 @@ fn moments(values: impl Iterator<Item = f64> + Clone, count: usize) -> (f64, f64
     (mean, (values.map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
 
-/// The F statistic of each gene between the classes of the samples `rows` (Fisher 1925, *Statistical Methods for Research
-/// Workers*, chapter 7): the variance between the classes' means over that within the classes. It is 0 where a gene does
-/// not vary or there are too few samples, and infinite where it varies between classes alone.
+/// The F statistic of each gene between the classes of the samples `rows` (Fisher 1925, *Statistical Methods for
+/// Research Workers*, chapter 7): the variance between the classes' means over that within the classes. It is 0 where a
+/// gene does not vary or there are too few samples, and infinite where it varies between classes alone.
 ///
 /// # Panics
 /// If a sample is not there or has no class.
@@ -136,8 +164,8 @@ pub fn f_statistics(set: &ExpressionSet, rows: &[usize]) -> Vec<f64> {
     (0..genes).map(of_gene).collect()
 }
 
-/// The `count` genes of the largest [F statistics](f_statistics), or all if there are fewer, largest first; of equal ones
-/// that of the smaller number first.
+/// The `count` genes of the largest [F statistics](f_statistics), or all if there are fewer, largest first; of equal
+/// ones that of the smaller number first.
 ///
 /// # Panics
 /// As [`f_statistics`].

@@ -44,7 +44,8 @@ pub use self::gff::{Annotation, read_gff};
 pub use self::text::{Input, MAX_LINE, open, read_aliases};
 
 use crate::dataset::DatasetError;
-use crate::genome::GenomeError;
+use crate::genome::{Genome, GenomeError};
+use crate::locus::Locus;
 
 /// A row that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +150,18 @@ pub enum IoError {
         /// What is wrong.
         error: DatasetError,
     },
+}
+
+/// Checks that an interval lies on a contig of the genome, where there is one.
+fn on_genome(genome: Option<&Genome>, locus: &Locus) -> Result<(), String> {
+    let Some(genome) = genome else { return Ok(()) };
+    match genome.range(&locus.contig) {
+        None => Err(format!("the genome has no contig {}", locus.contig)),
+        Some(range) if locus.start < range.start || locus.end > range.end => {
+            Err(format!("{locus} leaves its contig, which has bases {} to {}", range.start + 1, range.end))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 impl IoError {

@@ -208,6 +208,37 @@ impl Counts {
         }
         selected
     }
+
+    /// A table of any features, `[rows, columns]`, row-major.
+    ///
+    /// # Panics
+    /// If the values do not fill whole rows.
+    pub fn of(values: &[f32], columns: usize) -> Self {
+        assert!(columns > 0 && values.len().is_multiple_of(columns), "{} values in rows of {columns}", values.len());
+        let mut counts = Self { columns, starts: vec![0], entries: Vec::new() };
+        for row in values.chunks_exact(columns) {
+            let known = (0_u32..).zip(row).filter(|(_, value)| **value != 0.0);
+            counts.entries.extend(known.map(|(column, &value)| (column, f64::from(value))));
+            counts.starts.push(counts.entries.len());
+        }
+        counts
+    }
+
+    /// The columns of `other` behind these, row beside row.
+    ///
+    /// # Panics
+    /// If the two have not as many rows.
+    pub fn beside(&self, other: &Self) -> Self {
+        assert_eq!(self.rows(), other.rows(), "rows of two tables");
+        let mut joined = Self { columns: self.columns + other.columns, starts: vec![0], entries: Vec::new() };
+        for row in 0..self.rows() {
+            joined.entries.extend_from_slice(self.row(row));
+            let shifted = other.row(row).iter().map(|&(column, value)| (column + self.columns as u32, value));
+            joined.entries.extend(shifted);
+            joined.starts.push(joined.entries.len());
+        }
+        joined
+    }
 }
 
 /// What a model is fitted for.
@@ -235,15 +266,37 @@ impl Loss {
     }
 }
 
+/// A linear model of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// `[columns, outputs]`, for features as they are.
+    weights: Vec<f64>,
+    /// `[outputs]`.
+    intercepts: Vec<f64>,
+}
+
+impl Linear {
+    /// Fits to the rows of a table and their targets; see [`KmerConfig::penalty`].
+    ///
+    /// # Panics
+    /// As [`KmerModel::fit`].
+    pub fn fit(table: &Counts, targets: &[f64], loss: Loss, penalty: f64) -> Self {
+        let (weights, intercepts) = solver::fit(table, targets, loss, penalty);
+        Self { weights, intercepts }
+    }
+
+    /// Logits or values of the rows of a table: `[rows, outputs]`.
+    pub fn predict(&self, table: &Counts) -> Vec<f64> {
+        solver::scores(table, &self.weights, &self.intercepts)
+    }
+}
+
 /// A linear model of the features of a sequence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KmerModel {
     features: Features,
     loss: Loss,
-    /// `[columns, outputs]`, for features as they are.
-    weights: Vec<f64>,
-    /// `[outputs]`.
-    intercepts: Vec<f64>,
+    linear: Linear,
 }
 
 impl KmerModel {
@@ -263,8 +316,7 @@ impl KmerModel {
     /// # Panics
     /// As [`KmerModel::fit`].
     pub fn fit_counts(features: Features, counts: &Counts, targets: &[f64], loss: Loss, penalty: f64) -> Self {
-        let (weights, intercepts) = solver::fit(counts, targets, loss, penalty);
-        Self { features, loss, weights, intercepts }
+        Self { features, loss, linear: Linear::fit(counts, targets, loss, penalty) }
     }
 
     /// Logits or values of sequences: `[sequences, outputs]`.
@@ -274,7 +326,7 @@ impl KmerModel {
 
     /// As [`KmerModel::predict`], of features that are counted already.
     pub fn predict_counts(&self, counts: &Counts) -> Vec<f64> {
-        solver::scores(counts, &self.weights, &self.intercepts)
+        self.linear.predict(counts)
     }
 
     /// What the model reads.
@@ -294,7 +346,7 @@ impl KmerModel {
     pub fn weights(&self, output: usize) -> Vec<(String, f64)> {
         let outputs = self.loss.outputs();
         assert!(output < outputs, "output {output} of {outputs}");
-        let column = self.weights.iter().skip(output).step_by(outputs).copied();
+        let column = self.linear.weights.iter().skip(output).step_by(outputs).copied();
         let mut named: Vec<(String, f64)> = self.features.names().into_iter().zip(column).collect();
         named.sort_by(|left, right| right.1.abs().total_cmp(&left.1.abs()));
         named

@@ -22,7 +22,7 @@
 //! | [`io`] | FASTA, FASTQ, BED, GFF, BAM, VCF, bigWig, MEME and the published sets, in and out |
 //! | [`locus`], [`sequence`], [`genome`] | positions and contig names, bases and one-hot channels, the 2-bit genome |
 //! | [`dataset`] | labelled sequences, expression tables, histone marks |
-//! | [`methylation`], [`interactions`] | methylated sites of single cells, pairs of enhancers and promoters |
+//! | [`methylation`], [`interactions`], [`genes`] | methylated sites, enhancers with promoters, genes with features |
 //! | [`coverage`] | reads as features: coverage, cut sites, counts in bins |
 //! | [`variant`] | variants as sequences: normalisation, reference check, windows of both alleles |
 //! | [`shuffle`], [`negatives`] | sequences that are not bound: shuffled, or drawn from the genome to match |
@@ -31,6 +31,7 @@
 //! | [`strands`] | layers that do not care which strand they read |
 //! | [`systems`] | the published networks |
 //! | [`study`], [`evaluate`] | training and judging them |
+//! | [`task`] | the same for systems whose rows are more than one window |
 //! | [`model`], [`predict`] | using them |
 //! | [`motif`], [`logo`], [`explain`] | what they have learnt |
 //! | [`synthetic`] | a generated genome with planted motifs, its reads and variants |
@@ -44,6 +45,7 @@ pub mod dataset;
 pub mod evaluate;
 pub mod explain;
 pub mod expression;
+pub mod genes;
 pub mod genome;
 pub mod interactions;
 pub mod io;
@@ -62,4 +64,5 @@ pub mod strands;
 pub mod study;
 pub mod synthetic;
 pub mod systems;
+pub mod task;
 pub mod variant;

@@ -60,7 +60,7 @@ pub struct MethylationTable {
 impl MethylationTable {
     /// The sites that any cell has a call of, in the order of contig names and positions, with the states of `cells`:
     /// names with their calls, in any order. A call is a cytosine with the share of its reads that are methylated, as
-    /// [`sets::methylation`](crate::io::sets::methylation) reads them; the strand counts nothing.
+    /// [`sets::methylation`](crate::io::sets::methylation()) reads them; the strand counts nothing.
     ///
     /// # Errors
     /// [`MethylationError`] with the cell and the site.

@@ -8,7 +8,7 @@ mod ensemble;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use self::ensemble::Ensemble;
+pub use self::ensemble::{Ensemble, files};
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +29,8 @@ use crate::systems::{Net, NetConfig, SequenceNet};
 
 /// Name in the files' metadata of everything that this module writes; the system is named in its configuration.
 pub const ARCHITECTURE: &str = "sequence-model";
-const TASKS: &str = "tasks";
-const ORIGIN: &str = "origin";
+pub(crate) const TASKS: &str = "tasks";
+pub(crate) const ORIGIN: &str = "origin";
 
 /// Bases that pass the network at once when there are many sequences, which bounds the memory of the convolutions.
 const BASES_AT_ONCE: usize = 1 << 16;
@@ -230,14 +230,19 @@ pub enum ModelError {
     },
 }
 
-fn entry<T: DeserializeOwned>(metadata: &Metadata, name: &'static str, path: &Path) -> Result<T, ModelError> {
+/// An entry of the metadata of the file at `path`.
+pub(crate) fn entry<T: DeserializeOwned>(
+    metadata: &Metadata,
+    name: &'static str,
+    path: &Path,
+) -> Result<T, ModelError> {
     let failed = |problem: String| ModelError::Metadata { path: path.to_owned(), entry: name, problem };
     let text = metadata.get(name).ok_or_else(|| failed("is missing".into()))?;
     serde_json::from_str(text).map_err(|error| failed(format!("is malformed ({error})")))
 }
 
 /// A value as metadata text.
-fn json<T: Serialize>(value: &T) -> String {
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
     // Serialising these plain structs into a string has no way to fail.
     serde_json::to_string(value).unwrap_or_default()
 }

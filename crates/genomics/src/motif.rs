@@ -230,6 +230,37 @@ impl Motif {
         best..best + 1
     }
 
+    /// The stretches of positions that carry at least `bits` each, `gap` positions in a row that carry less included. A
+    /// matrix as long as a sequence may hold several motifs.
+    ///
+    /// ```
+    /// use genomics::motif::{Motif, UNIFORM};
+    /// let (a, n) = ([1.0, 0.0, 0.0, 0.0], [0.25; 4]);
+    /// let motif = Motif::new("m", vec![n, a, n, a, n, n, a])?;
+    /// assert_eq!(motif.stretches(1.0, 1, &UNIFORM), [1..4, 6..7]);
+    /// assert_eq!(motif.part(1..4).map(|part| part.consensus()).as_deref(), Some("ANA"));
+    /// # Ok::<(), genomics::motif::MotifError>(())
+    /// ```
+    pub fn stretches(&self, bits: f64, gap: usize, background: &Column) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for (place, information) in self.information(background).into_iter().enumerate() {
+            if information < bits {
+                continue;
+            }
+            match found.last_mut() {
+                Some(last) if place <= last.end + gap => last.end = place + 1,
+                _ => found.push(place..place + 1),
+            }
+        }
+        found
+    }
+
+    /// Some positions of the motif; none if they are not all there, or none at all.
+    pub fn part(&self, positions: Range<usize>) -> Option<Self> {
+        let columns = self.columns.get(positions).filter(|columns| !columns.is_empty())?;
+        Some(Self { columns: columns.to_vec(), ..self.clone() })
+    }
+
     /// The motif without the positions at its ends that carry less than `bits`: [`Motif::core`].
     pub fn trimmed(&self, bits: f64, background: &Column) -> Self {
         Self { columns: self.columns[self.core(bits, background)].to_vec(), ..self.clone() }

@@ -33,6 +33,7 @@ pub use self::kind::SplitKind;
 pub use self::pairs::{linked, pairs};
 
 use crate::dataset::SequenceSet;
+use crate::locus::Locus;
 use crate::sequence::reverse_complement;
 
 /// Why a set cannot be divided.
@@ -63,6 +64,9 @@ pub enum SplitError {
     /// No groups.
     #[error("the rows have no groups; name the column that holds them, or use a cluster split")]
     NoGroups,
+    /// Clusters of rows that are no sequences.
+    #[error("the rows are no sequences, so they have no clusters; use random, chromosome or group")]
+    NoSequences,
     /// A contig on which no row lies.
     #[error("no row lies on {contig}, which the {part} part should have; rows lie on {known}")]
     NoSuchContig {
@@ -153,18 +157,27 @@ impl SplitConfig {
 /// [`SplitError`].
 pub fn split(set: &SequenceSet, config: &SplitConfig) -> Result<Split, SplitError> {
     config.validate()?;
-    let kind = config.kind;
-    if kind == SplitKind::Upstream {
+    if config.kind == SplitKind::Upstream {
         return Err(SplitError::NoUpstream);
     }
-    let undividable = |cause| SplitError::Undividable { kind, rows: set.len(), cause };
+    divide(&groups_with(set, config.kind, &config.cluster)?, &set.loci, config)
+}
+
+/// As [`split`], for rows whose [groups](groups) are told already; `loci` are where the rows lie, for the contigs that
+/// the settings name.
+///
+/// # Errors
+/// [`SplitError`].
+pub fn divide(groups: &[u64], loci: &[Option<Locus>], config: &SplitConfig) -> Result<Split, SplitError> {
+    config.validate()?;
+    let kind = config.kind;
+    let undividable = |cause| SplitError::Undividable { kind, rows: groups.len(), cause };
     let fractions = Fractions { validation: config.validation_fraction, test: config.test_fraction };
-    let groups = groups_with(set, kind, &config.cluster)?;
     if kind != SplitKind::Chromosome {
-        return grouped(&groups, fractions, config.seed).map_err(undividable);
+        return grouped(groups, fractions, config.seed).map_err(undividable);
     }
     let named = [(Part::Validation, &config.validation_contigs), (Part::Test, &config.test_contigs)];
-    let [validation, test] = named.map(|(part, contigs)| rows_on(set, &groups, part, contigs));
+    let [validation, test] = named.map(|(part, contigs)| rows_on(loci, groups, part, contigs));
     let (validation, test) = (validation?, test?);
     if let Some(contig) = config
         .validation_contigs
@@ -173,12 +186,12 @@ pub fn split(set: &SequenceSet, config: &SplitConfig) -> Result<Split, SplitErro
     {
         return Err(SplitError::Twice { contig: contig.clone() });
     }
-    by_contig(&groups, [validation, test], fractions, config.seed).map_err(undividable)
+    by_contig(groups, [validation, test], fractions, config.seed).map_err(undividable)
 }
 
 /// The rows of the named contigs; `None` if none is named.
 fn rows_on(
-    set: &SequenceSet,
+    loci: &[Option<Locus>],
     groups: &[u64],
     part: Part,
     contigs: &[String],
@@ -187,7 +200,7 @@ fn rows_on(
         return Ok(None);
     }
     let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
-    for (locus, group) in set.loci.iter().zip(groups) {
+    for (locus, group) in loci.iter().zip(groups) {
         if let Some(locus) = locus {
             numbers.entry(bare(&locus.contig)).or_insert(*group);
         }
@@ -195,7 +208,7 @@ fn rows_on(
     let mut wanted = BTreeSet::new();
     for contig in contigs {
         let Some(group) = numbers.get(&bare(contig)) else {
-            let known: BTreeSet<&str> = set.loci.iter().flatten().map(|locus| locus.contig.as_ref()).collect();
+            let known: BTreeSet<&str> = loci.iter().flatten().map(|locus| locus.contig.as_ref()).collect();
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(SplitError::NoSuchContig { contig: contig.clone(), part, known });
         };
@@ -293,7 +306,7 @@ pub fn groups_with(set: &SequenceSet, kind: SplitKind, cluster: &ClusterConfig) 
             Ok(joined(clusters(&sequences(), cluster)))
         }
         SplitKind::Group => set.groups.clone().ok_or(SplitError::NoGroups),
-        SplitKind::Chromosome => contigs(set),
+        SplitKind::Chromosome => contigs(&set.names, &set.loci, set.groups.as_deref()),
     }
 }
 
@@ -305,11 +318,15 @@ pub fn copies(sequences: &[&[u8]]) -> Vec<u64> {
     }))
 }
 
-/// The number of the contig of each row; a row without a place takes that of its group.
-fn contigs(set: &SequenceSet) -> Result<Vec<u64>, SplitError> {
+/// The number of the contig of each row; a row without a place takes that of its group. `rows` are the names of the
+/// rows.
+///
+/// # Errors
+/// [`SplitError::NoLoci`].
+pub fn contigs(rows: &[String], loci: &[Option<Locus>], groups: Option<&[u64]>) -> Result<Vec<u64>, SplitError> {
     let mut names: Vec<Option<String>> =
-        set.loci.iter().map(|locus| locus.as_ref().map(|locus| bare(&locus.contig))).collect();
-    if let Some(groups) = &set.groups {
+        loci.iter().map(|locus| locus.as_ref().map(|locus| bare(&locus.contig))).collect();
+    if let Some(groups) = groups {
         let mut of_group: HashMap<u64, String> = HashMap::new();
         for (name, group) in names.iter().zip(groups) {
             if let Some(name) = name {
@@ -325,8 +342,8 @@ fn contigs(set: &SequenceSet) -> Result<Vec<u64>, SplitError> {
     match names.iter().position(Option::is_none) {
         Some(first) => Err(SplitError::NoLoci {
             missing: names.iter().filter(|name| name.is_none()).count(),
-            rows: set.len(),
-            name: set.names.get(first).cloned().unwrap_or_default(),
+            rows: names.len(),
+            name: rows.get(first).cloned().unwrap_or_default(),
         }),
         None => Ok(group_ids(names)),
     }

@@ -13,11 +13,15 @@ mod resample;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::config::monitor;
 pub use self::config::{MODELS, OptimizerKind, ScheduleKind, StudyConfig};
 pub use self::motifs::{LearntMotif, LearntMotifError, learnt_motifs};
 pub use self::objective::SequenceObjective;
+pub(crate) use self::objective::{loss, monitored};
+pub(crate) use self::plan::picked;
 pub use self::plan::{Plan, PlanError};
 pub use self::resample::Drawn;
+pub(crate) use self::resample::FEWEST_CONTIGS;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +30,7 @@ use burn::tensor::Device;
 use nn_core::config::ConfigError;
 use nn_core::data::{Shuffled, rng};
 use nn_core::metrics::MetricError;
-use nn_core::train::{Checkpoints, FitConfig, Observer, Outcome, StepError, Supervised, TrainError, fit};
+use nn_core::train::{Checkpoints, Observer, Outcome, StepError, TrainError, fit};
 
 use crate::dataset::{DatasetError, SequenceSet};
 use crate::evaluate::Judged;
@@ -158,16 +162,11 @@ impl<'a> Study<'a> {
             device,
         };
         let clip = (config.clip_norm > 0.0).then_some(config.clip_norm);
-        let mut learner = Supervised::new(objective, network, config.optimizer().init(), ARCHITECTURE)
-            .with_clip_norm(clip)
-            .with_metadata(card.metadata());
-        let fit_config = FitConfig {
-            patience: Some(config.patience),
-            schedule: config.schedule(),
-            seed,
-            ..FitConfig::new(config.epochs, config.learning_rate, config.monitor())
-        };
-        let sampler = Shuffled::new(split.train.clone(), config.batch_size);
+        let recipe = config.recipe();
+        let mut learner =
+            recipe.learner(objective, network, ARCHITECTURE)?.with_clip_norm(clip).with_metadata(card.metadata());
+        let fit_config = recipe.fit_config(config.monitor(), seed);
+        let sampler = Shuffled::new(split.train.clone(), recipe.batch_size);
         let outcome = fit(&mut learner, &sampler, &fit_config, checkpoints, resume, observer, stop)?;
         Ok(Trained { model: SequenceModel { network: learner.into_model()?, card }, outcome })
     }

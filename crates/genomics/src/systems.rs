@@ -26,7 +26,7 @@
 //! | `ExPecto`'s body, Beluga | sequences | [`expecto`] |
 //! | `ExPecto` | sequences around a start | [`expecto`] |
 //! | Gene2vec | RNA, in four ways | [`gene2vec`] |
-//! | D-GEX, Mostavi's networks, GEDFN | expression | [`d_gex`], [`mostavi`], [`gedfn`] |
+//! | D-GEX, Mostavi's networks, GEDFN | expression, by [`table`] | [`d_gex`], [`mostavi`], [`gedfn`] |
 //! | ADAGE, LATE | expression, without labels | [`adage`], [`late`] |
 
 pub mod adage;
@@ -50,6 +50,7 @@ pub mod mostavi;
 mod parts;
 pub mod recipe;
 pub mod speid;
+pub mod table;
 pub mod xpresso;
 
 use burn::module::Module;

@@ -1,5 +1,9 @@
 //! The command line, and what is said to who typed it.
 
+mod source;
+
+pub(crate) use self::source::{Format, Source};
+
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -29,9 +33,9 @@ pub(crate) enum Verb {
     Prepare(Prepare),
     /// Train models, judge them beside the baselines, and write a report
     Train(Train),
-    /// Judge trained models on labelled sequences
+    /// Judge trained models on labelled rows
     Evaluate(Evaluate),
-    /// Score sequences, intervals or a whole genome, one output row for each input row
+    /// Score sequences, intervals, a whole genome or other rows, one output row for each input row
     Predict(Predict),
     /// Score the variants of a VCF file, one output record for each input record
     Variants(Variants),
@@ -51,63 +55,6 @@ pub(crate) enum Verb {
     /// Run an experiment whose input is no sequence
     #[command(hide = true)]
     Experiment(Experiment),
-}
-
-/// How labelled sequences are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Format {
-    /// FASTA whose records are all of one class; the other class comes with --negatives
-    Fasta,
-    /// FASTA with `class:0` or `class:1` in each header
-    ClassFasta,
-    /// `DeepBind`'s tables: `FoldID`, `EventID`, `seq`, `Bound`
-    Deepbind,
-    /// A table with a sequence and its labels in each row, columns named by --column
-    Table,
-    /// BED or narrowPeak intervals of --genome
-    Bed,
-    /// Starts of the genes in a GFF3 or GTF file, on --genome
-    Genes,
-}
-
-/// Where labelled sequences come from.
-#[derive(Debug, Args)]
-pub(crate) struct Source {
-    /// Sequences, intervals or genes; names such as genomics/rbp31 are looked up under the data root
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: Option<PathBuf>,
-    /// Layout [default: told by the name of the file]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
-    /// The other class: a file like --data, dinucleotide (each sequence shuffled), or genome (windows of --genome with
-    /// the same composition)
-    #[arg(long, value_name = "FILE|dinucleotide|genome|none")]
-    pub(crate) negatives: Option<String>,
-    /// Test part that the data came with, laid out like --data
-    #[arg(long, value_name = "PATH")]
-    pub(crate) test: Option<PathBuf>,
-    /// The other class of the test part: a file, or none where --test has both
-    #[arg(long, value_name = "PATH")]
-    pub(crate) test_negatives: Option<PathBuf>,
-    /// Genome that intervals lie on: FASTA, also bgzip-compressed
-    #[arg(long, value_name = "FASTA")]
-    pub(crate) genome: Option<PathBuf>,
-    /// Table of contig names: two tab-separated columns, the name in --data and the name in --genome
-    #[arg(long, value_name = "TSV")]
-    pub(crate) alias: Option<PathBuf>,
-    /// Intervals that negatives must not touch
-    #[arg(long, value_name = "BED")]
-    pub(crate) exclude: Option<PathBuf>,
-    /// Which column holds what: sequence, label, name, group (repeatable; label may be several)
-    #[arg(long, value_name = "ROLE=NAME")]
-    pub(crate) column: Vec<String>,
-    /// Bases of each window, around the middle of the interval or the start of the gene
-    #[arg(long, value_name = "BASES")]
-    pub(crate) window: Option<usize>,
-    /// Sequences are RNA or have a direction: only the strand that is given counts
-    #[arg(long)]
-    pub(crate) single_strand: bool,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +123,10 @@ pub(crate) struct What {
     /// The whole of --genome, in windows this many bases apart
     #[arg(long, value_name = "STEP")]
     pub(crate) tile: Option<usize>,
+    /// Rows of a system that reads more than a window (speid, deepcpg, xpresso, …), laid out as for train; what is to
+    /// be predicted may be missing
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -185,10 +136,10 @@ pub(crate) struct Predict {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) what: What,
-    /// Genome of --bed and --tile
+    /// Genome of --bed, --tile and --data
     #[arg(long, value_name = "FASTA")]
     pub(crate) genome: Option<PathBuf>,
-    /// Table of contig names: the name in --bed and the name in --genome
+    /// Table of contig names: the name in --bed or --data and the name in --genome
     #[arg(long, value_name = "TSV")]
     pub(crate) alias: Option<PathBuf>,
     /// Contigs to tile (repeatable) [default: all]
@@ -229,10 +180,11 @@ pub(crate) struct Explain {
     /// Run folder or .safetensors file
     #[arg(long, value_name = "PATH")]
     pub(crate) model: PathBuf,
-    /// Sequences; the first ones are drawn, all are searched for motifs
+    /// Sequences; the first ones are drawn, all are searched for motifs. The method optimum needs none
     #[arg(long, value_name = "FASTA")]
-    pub(crate) fasta: PathBuf,
-    /// How bases get their share: mutagenesis, gradients, deeplift [default: mutagenesis]
+    pub(crate) fasta: Option<PathBuf>,
+    /// How bases get their share: mutagenesis, gradients, deeplift, saliency; or temporal, the outputs of a recurrent
+    /// network after each base; or optimum, the best sequence [default: mutagenesis]
     #[arg(long)]
     pub(crate) method: Option<String>,
     /// Motif database in MEME format to name what is found

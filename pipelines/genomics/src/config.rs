@@ -1,12 +1,14 @@
 //! The settings of each command: defaults, file, environment, options.
 
 use crate::cli::{Format, Source, Train};
+use crate::coverage::Reads;
 use genomics::model::StrandPolicy;
 use genomics::negatives::MatchConfig;
 use genomics::study::StudyConfig;
 use genomics::synthetic::GenomeConfig;
-use genomics::systems::NetConfig;
-use nn_core::config::in_range;
+use genomics::systems::{NetConfig, SYSTEMS};
+use genomics::task::TASKS;
+use nn_core::config::{ConfigError, in_range};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 use workbench::args::Common;
 use workbench::config::{Flags, resolve, to_toml};
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
+use workbench::run::{CONFIG, RunFolder};
 
 /// Where labelled sequences come from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub(crate) struct SourceConfig {
     pub(crate) alias: Option<PathBuf>,
     /// Intervals that negatives must not touch.
     pub(crate) exclude: Option<PathBuf>,
+    /// Classes of the samples of an expression table.
+    pub(crate) labels: Option<PathBuf>,
+    /// Names of the genes that others are inferred from.
+    pub(crate) landmarks: Option<PathBuf>,
+    /// Connected genes.
+    pub(crate) graph: Option<PathBuf>,
     /// `ROLE=NAME` for each column that is named.
     pub(crate) column: Vec<String>,
     /// How windows of the genome are chosen as negatives; their seed is that of the run.
@@ -47,8 +55,10 @@ impl SourceConfig {
     /// Makes every path whole with `whole`, so that a run can be continued from another folder.
     pub(crate) fn located(&mut self, whole: impl Fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
         self.data = whole(&self.data)?;
-        let others = [&mut self.test, &mut self.test_negatives, &mut self.genome, &mut self.alias, &mut self.exclude];
-        for path in others.into_iter().flatten() {
+        let sequences =
+            [&mut self.test, &mut self.test_negatives, &mut self.genome, &mut self.alias, &mut self.exclude];
+        let tables = [&mut self.labels, &mut self.landmarks, &mut self.graph];
+        for path in sequences.into_iter().chain(tables).flatten() {
             *path = whole(path)?;
         }
         if let Some(negatives) = &mut self.negatives
@@ -61,7 +71,7 @@ impl SourceConfig {
 }
 
 /// The options that say where the data comes from and how it is read, added to `flags`.
-fn source(flags: Flags, args: &Source) -> Flags {
+pub(crate) fn source(flags: Flags, args: &Source) -> Flags {
     flags
         .set("source.data", args.data.as_ref())
         .set("source.format", args.format)
@@ -71,6 +81,9 @@ fn source(flags: Flags, args: &Source) -> Flags {
         .set("source.genome", args.genome.as_ref())
         .set("source.alias", args.alias.as_ref())
         .set("source.exclude", args.exclude.as_ref())
+        .set("source.labels", args.labels.as_ref())
+        .set("source.landmarks", args.landmarks.as_ref())
+        .set("source.graph", args.graph.as_ref())
         .set("source.column", (!args.column.is_empty()).then_some(&args.column))
         .set("window", args.window)
         .set("strands", args.single_strand.then_some(StrandPolicy::Given))
@@ -198,7 +211,7 @@ impl RunConfig {
 pub(crate) const AUTO: &str = "auto";
 
 /// The name of a file without any of its endings.
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut short = name.as_str();
     for ending in
@@ -211,12 +224,15 @@ fn stem(path: &Path) -> String {
 
 /// The network of that name with its publication's sizes.
 pub(crate) fn network(system: &str) -> anyhow::Result<NetConfig> {
-    Ok(NetConfig::named(system)?)
+    NetConfig::named(system).map_err(|_| {
+        let known: Vec<&str> = SYSTEMS.iter().chain(&TASKS).map(|(name, _)| *name).collect();
+        ConfigError::Unknown { field: "system", value: system.to_owned(), known: known.join(", ") }.into()
+    })
 }
 
 /// The system that is asked for, by option, setting, environment or file, in this order: its sizes are the defaults that
 /// everything else is layered over.
-fn chosen_system(common: &Common, option: Option<&str>) -> Option<String> {
+pub(crate) fn chosen_system(common: &Common, option: Option<&str>) -> Option<String> {
     const KEY: &str = "network.system";
     if let Some(name) = option {
         return Some(name.to_owned());
@@ -228,8 +244,9 @@ fn chosen_system(common: &Common, option: Option<&str>) -> Option<String> {
     if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
         return Some(name.clone());
     }
-    let path = common.config.as_ref()?;
-    // What is wrong with the file is said where all of it is read.
+    // What is wrong with a file is said where all of it is read. A run that is continued has its system in its own file.
+    let own = || common.resume.then(|| common.named_run_dir()).flatten().map(|folder| folder.join(CONFIG));
+    let path = common.config.clone().or_else(own)?;
     system_in(&std::fs::read_to_string(path).ok()?)
 }
 
@@ -290,32 +307,6 @@ impl DeviceConfig {
     }
 }
 
-/// Settings of `explain`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct ExplainConfig {
-    /// Where to compute.
-    pub(crate) device: String,
-    /// Seed of the shuffled references.
-    pub(crate) seed: u64,
-    /// How bases get their share.
-    pub(crate) method: String,
-    /// Sequences that are drawn.
-    pub(crate) shown: usize,
-    /// Shuffles of each sequence that it is compared with, by gradients and deeplift.
-    pub(crate) shuffles: usize,
-}
-
-impl ExplainConfig {
-    /// File, environment and options; `None` where they were only to be shown.
-    pub(crate) fn new(common: &Common, method: Option<&str>, shown: Option<usize>) -> anyhow::Result<Option<Self>> {
-        let defaults = Self { device: "cpu".into(), seed: 1, method: "mutagenesis".into(), shown: 4, shuffles: 10 };
-        let found = settings(&defaults, common, Flags::new().set("method", method).set("shown", shown))?;
-        found.as_ref().map_or(Ok(()), |config| in_range("shown", config.shown, 1..=100))?;
-        Ok(found)
-    }
-}
-
 /// Settings of `prepare`, `audit` and `evaluate`; they name their fields as those of `train` are named.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SplitConfig {
@@ -333,6 +324,8 @@ pub(crate) struct SplitConfig {
     pub(crate) window: Option<usize>,
     /// What the two strands count.
     pub(crate) strands: StrandPolicy,
+    /// Which reads `prepare` counts, and what they cover.
+    pub(crate) reads: Reads,
     /// The data.
     pub(crate) source: SourceConfig,
 }
@@ -343,8 +336,9 @@ impl SplitConfig {
         let StudyConfig { seed, test_fraction, strands, .. } = StudyConfig::default();
         let (device, window, test_contigs) = ("cpu".to_owned(), None, Vec::new());
         let (split_kind, data) = (AUTO.to_owned(), SourceConfig::default());
+        let reads = Reads::default();
         let defaults =
-            Self { device, seed, split: split_kind, test_fraction, test_contigs, window, strands, source: data };
+            Self { device, seed, split: split_kind, test_fraction, test_contigs, window, strands, reads, source: data };
         let found = settings(&defaults, common, source(Flags::new(), args).set("split", split))?;
         if let Some(config) = &found {
             in_range("test_fraction", config.test_fraction, 0.01..=0.9)?;

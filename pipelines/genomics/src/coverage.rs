@@ -4,7 +4,7 @@ use crate::cli::{Coverage, Covers, ScaledBy};
 use crate::config::{settings, without_run_folder};
 use crate::inputs;
 use anyhow::Context;
-use genomics::coverage::{Bins, CoverageConfig, ReadFilter, Scale, Signal, StrandFilter};
+use genomics::coverage::{Bins, CoverageConfig, Mates, Protocol, ReadFilter, Scale, Signal, StrandFilter};
 use genomics::io::bam::{AlignmentOptions, Alignments};
 use genomics::locus::Strand;
 use nn_core::config::in_range;
@@ -16,33 +16,58 @@ use workbench::config::Flags;
 use workbench::exit::Usage;
 use workbench::observe::say;
 
-/// Settings of `coverage`.
-#[derive(Debug, Serialize, Deserialize)]
+/// Which reads count, and what they cover.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Settings {
-    /// Bases of a bin.
-    bin: u32,
+pub(crate) struct Reads {
     /// What a read covers.
     signal: Covers,
     /// Bases that reads are extended to; 0 for the reads of `fragments` that have none to be left out.
     size: u32,
-    /// What counts are scaled by.
-    scale: ScaledBy,
+    /// Whether `aligned` covers the bases that a read lacks.
+    deletions: bool,
     /// Reads of one strand only; empty for both.
     strand: String,
+    /// What the strand of a read is.
+    protocol: Protocol,
     /// Least mapping quality.
     min_mapq: u8,
     /// Flags of reads that do not count.
     exclude_flags: String,
+    /// Flags that a read has to have.
+    require_flags: String,
+    /// Fewest bases of a template, by TLEN.
+    min_fragment: u32,
+    /// Most bases of a template; 0 for any.
+    max_fragment: u32,
+    /// How often a base counts that both mates of a pair cover, in bins of one base; in longer ones reads are counted.
+    mates: Mates,
 }
 
-impl Settings {
+impl Default for Reads {
+    fn default() -> Self {
+        Self {
+            signal: Covers::Aligned,
+            size: 0,
+            deletions: false,
+            strand: String::new(),
+            protocol: Protocol::Read,
+            min_mapq: 0,
+            exclude_flags: "0xF04".into(),
+            require_flags: "0".into(),
+            min_fragment: 0,
+            max_fragment: 0,
+            mates: Mates::Once,
+        }
+    }
+}
+
+impl Reads {
     /// What the library counts by them.
-    fn config(&self) -> anyhow::Result<CoverageConfig> {
-        in_range("bin", self.bin, 1..=1_000_000)?;
+    pub(crate) fn config(&self) -> anyhow::Result<CoverageConfig> {
         let size = self.size;
         let signal = match self.signal {
-            Covers::Aligned => Signal::default(),
+            Covers::Aligned => Signal::Aligned { deletions: self.deletions },
             Covers::FivePrime => Signal::FivePrime { forward: 0, reverse: 0 },
             Covers::CutSite => Signal::FivePrime { forward: 4, reverse: -5 },
             Covers::Extended => {
@@ -57,18 +82,34 @@ impl Settings {
             "reverse" | "-" => Some(Strand::Reverse),
             other => return Err(Usage(format!("strand = {other:?} is none; use forward or reverse")).into()),
         };
-        let strand = strand.map(|strand| StrandFilter { strand, ..StrandFilter::default() });
         let filter = ReadFilter {
-            exclude_flags: flags(&self.exclude_flags)?,
+            exclude_flags: flags("exclude-flags", &self.exclude_flags)?,
+            require_flags: flags("require-flags", &self.require_flags)?,
             min_mapping_quality: self.min_mapq,
-            strand,
-            ..ReadFilter::default()
+            strand: strand.map(|strand| StrandFilter { strand, protocol: self.protocol }),
+            min_fragment: self.min_fragment,
+            max_fragment: self.max_fragment,
         };
-        let config = CoverageConfig { signal, filter, ..CoverageConfig::default() };
+        let config = CoverageConfig { signal, filter, mates: self.mates };
         config.validate()?;
         Ok(config)
     }
+}
 
+/// Settings of `coverage`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings {
+    /// Bases of a bin.
+    bin: u32,
+    /// What counts are scaled by.
+    scale: ScaledBy,
+    /// Which reads count.
+    #[serde(flatten)]
+    reads: Reads,
+}
+
+impl Settings {
     fn scale(&self) -> Scale {
         match self.scale {
             ScaledBy::None => Scale::None,
@@ -80,23 +121,15 @@ impl Settings {
 }
 
 /// Flags as a number, decimal or after `0x` hexadecimal.
-fn flags(text: &str) -> Result<u16, Usage> {
+fn flags(setting: &str, text: &str) -> Result<u16, Usage> {
     let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let number = hexadecimal.map_or_else(|| text.parse(), |digits| u16::from_str_radix(digits, 16));
-    number.map_err(|_| Usage(format!("exclude-flags = {text:?} is no number of flags, such as 0xF04 or 3844")))
+    number.map_err(|_| Usage(format!("{setting} = {text:?} is no number of flags, such as 0xF04 or 3844")))
 }
 
 pub(crate) fn run(common: &Common, args: &Coverage) -> anyhow::Result<()> {
     without_run_folder(common, "coverage")?;
-    let defaults = Settings {
-        bin: 50,
-        signal: Covers::Aligned,
-        size: 0,
-        scale: ScaledBy::None,
-        strand: String::new(),
-        min_mapq: 0,
-        exclude_flags: "0xF04".into(),
-    };
+    let defaults = Settings { bin: 50, scale: ScaledBy::None, reads: Reads::default() };
     let given = Flags::new()
         .set("bin", args.bin)
         .set("signal", args.signal)
@@ -106,7 +139,8 @@ pub(crate) fn run(common: &Common, args: &Coverage) -> anyhow::Result<()> {
         .set("min-mapq", args.min_mapq)
         .set("exclude-flags", args.exclude_flags.as_deref());
     let Some(settings) = settings(&defaults, common, given)? else { return Ok(()) };
-    let (config, scale) = (settings.config()?, settings.scale());
+    in_range("bin", settings.bin, 1..=1_000_000)?;
+    let (config, scale) = (settings.reads.config()?, settings.scale());
     let options = options(args.reference.as_deref(), args.genome.as_deref())?;
     let mut alignments = Alignments::open(&args.bam, &options)?;
     let bins = Bins::count(&mut alignments, &config, settings.bin)?;
@@ -161,8 +195,10 @@ mod tests {
 
     #[test]
     fn flags_are_decimal_or_hexadecimal() {
-        assert_eq!(flags("0xF04").unwrap(), 0xF04);
-        assert_eq!(flags("3844").unwrap(), 0xF04);
-        assert!(flags("dup").is_err() && flags("0x12345").is_err());
+        assert_eq!(flags("exclude-flags", "0xF04").unwrap(), 0xF04);
+        assert_eq!(flags("exclude-flags", "3844").unwrap(), 0xF04);
+        assert!(flags("exclude-flags", "0x12345").is_err());
+        let error = flags("require-flags", "dup").unwrap_err().to_string();
+        assert!(error.starts_with("require-flags = \"dup\""), "{error}");
     }
 }

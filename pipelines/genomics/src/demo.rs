@@ -128,9 +128,9 @@ fn use_model(
         task: None,
         out: file(out),
     };
-    let bed = What { fasta: None, bed: Some(file("peaks.bed")), tile: None };
+    let bed = What { fasta: None, bed: Some(file("peaks.bed")), tile: None, data: None };
     predict::predict(common, device, &ask(bed, "peaks.csv", Vec::new()), stop)?;
-    let tiles = What { fasta: None, bed: None, tile: Some(STEP) };
+    let tiles = What { fasta: None, bed: None, tile: Some(STEP), data: None };
     predict::predict(common, device, &ask(tiles, "chr1.bw", vec!["chr1".to_owned()]), stop)?;
     let mut alignments = Alignments::open(&file("reads.sam"), &AlignmentOptions::default())?;
     let counted = CoverageConfig { signal: Signal::Extended { size: 180 }, ..CoverageConfig::default() };

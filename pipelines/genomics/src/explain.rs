@@ -1,25 +1,31 @@
-//! `explain`: which bases a prediction rests on, how far the answer can be trusted, and the motifs behind it.
+//! `explain`: which bases a prediction rests on, how far the answer can be trusted, and the motifs behind it; and the
+//! views of the Deep Motif Dashboard.
 
+mod filters;
 mod found;
+mod optimum;
 mod patterns;
+mod settings;
+mod temporal;
+mod ties;
 
+use self::filters::Filters;
 use self::found::Found;
 pub(crate) use self::patterns::{Named, Patterns, best, named, q_value};
+pub(crate) use self::settings::ExplainConfig;
 use crate::cli::{Explain, counted};
-use crate::config::ExplainConfig;
 use crate::predict::output;
 use genomics::explain::{
-    Inputs, IntegratedGradients, Mutagenesis, Reference, Rescale, Target, deep_lift, integrated_gradients,
+    Inputs, IntegratedGradients, Mutagenesis, Reference, Rescale, Target, deep_lift, integrated_gradients, saliency_map,
 };
 use genomics::io::meme::{MotifFile, read_meme, write_meme};
 use genomics::io::read_fasta;
 use genomics::logo::{attribution_logo, mutation_map};
 use genomics::model::Ensemble;
 use genomics::motif::{CompareConfig, MotifDatabase};
-use nn_core::burn::tensor::Tensor;
+use nn_core::burn::tensor::{Device, Tensor};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 use workbench::args::Common;
 use workbench::exit::Usage;
 use workbench::observe::say;
@@ -27,56 +33,153 @@ use workbench::report::{Page, Section};
 use workbench::run::RunFolder;
 use workbench::table::Table;
 
+/// The outputs of a recurrent network after each base.
+const TEMPORAL: &str = "temporal";
+/// The best sequence, which needs no other one.
+const OPTIMUM: &str = "optimum";
 /// Ways to explain, by the name of the option.
-const METHODS: [&str; 3] = ["mutagenesis", "gradients", "deeplift"];
+const METHODS: [&str; 6] = ["mutagenesis", "gradients", "deeplift", "saliency", TEMPORAL, OPTIMUM];
+
+/// What is explained, and how.
+struct Asked<'a> {
+    common: &'a Common,
+    ensemble: &'a Ensemble,
+    settings: &'a ExplainConfig,
+    device: &'a Device,
+    /// Number of the output.
+    target: usize,
+}
+
+impl Asked<'_> {
+    /// Name of the output.
+    fn task(&self) -> &str {
+        &self.ensemble.card().predicts.outputs()[self.target]
+    }
+
+    fn folder(&self) -> anyhow::Result<RunFolder> {
+        Ok(RunFolder::open(&self.common.run_dir_or("explanation"), self.common.resume)?)
+    }
+
+    /// Writes the report with its sections and prints the tables.
+    fn finish(
+        &self,
+        folder: &RunFolder,
+        (title, subtitle): (String, String),
+        sections: Vec<Section>,
+        tables: &[Table],
+    ) -> anyhow::Result<()> {
+        let page = Page::new(title, subtitle)
+            .fact("Models", self.ensemble.models().len().to_string())
+            .fact("Window", format!("{} bases", self.ensemble.window()));
+        let page = sections.into_iter().fold(page, Page::section);
+        let report = folder.write("report.html", page.render()?)?;
+        let json = self.common.json;
+        let mut out = std::io::stdout().lock();
+        for (place, table) in tables.iter().enumerate() {
+            if place > 0 && !json {
+                writeln!(out)?;
+            }
+            table.write(&mut out, json)?;
+        }
+        if !json {
+            writeln!(out, "\nreport: {}", report.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// The sequences that are explained, and what of them the models read.
+struct Sequences<'a> {
+    names: Vec<&'a str>,
+    windows: Vec<&'a [u8]>,
+}
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
     let given = ExplainConfig::new(common, args.method.as_deref(), args.shown)?;
     let Some(settings) = given else { return Ok(()) };
-    if !METHODS.contains(&settings.method.as_str()) {
-        let known = METHODS.join(", ");
-        return Err(Usage(format!("method = {:?} is not known; use {known}", settings.method)).into());
-    }
+    fits_together(args, &settings.method)?;
     let device = nn_core::compute::device(&settings.device)?;
     let ensemble = Ensemble::load(&args.model, &device)?;
     let card = ensemble.card();
     let target = output(card.predicts.outputs(), args.task.as_deref())?;
-    let records = read_fasta(&args.fasta)?;
-    let windows: Vec<&[u8]> = records.iter().map(|(_, bases)| card.preprocessing.window_of(bases)).collect();
+    let database = match &args.motifs {
+        Some(path) => Some(MotifDatabase::new(read_meme(path)?.motifs, CompareConfig::default())?),
+        None => None,
+    };
+    let asked = Asked { common, ensemble: &ensemble, settings: &settings, device: &device, target };
+    let Some(fasta) = &args.fasta else { return optimum::run(&asked, database.as_ref()) };
+    if settings.method == TEMPORAL {
+        temporal::networks(&ensemble)?;
+    }
+    let records = read_fasta(fasta)?;
+    let sequences = Sequences {
+        names: records.iter().map(|(header, _)| header.split_whitespace().next().unwrap_or("sequence")).collect(),
+        windows: records.iter().map(|(_, bases)| card.preprocessing.window_of(bases)).collect(),
+    };
     let cropped = records.iter().filter(|(_, bases)| bases.len() > ensemble.window()).count();
     if cropped > 0 {
         say(common, &format!("sequences of which the middle {} bases are explained: {cropped}", ensemble.window()));
     }
-    let inputs = Inputs::new(&windows, ensemble.window(), card.preprocessing.unknown, &device)?;
-    say(common, &format!("{} by {}", counted(windows.len(), "sequence"), settings.method));
-    let found = attribute(&ensemble, &inputs, &settings, target)?;
+    if settings.method == TEMPORAL {
+        return temporal::run(&asked, &sequences);
+    }
+    bases(&asked, &sequences, database.as_ref())
+}
 
-    let folder = RunFolder::open(&common.run_dir_or("explanation"), common.resume)?;
-    let names: Vec<&str> =
-        records.iter().map(|(header, _)| header.split_whitespace().next().unwrap_or("sequence")).collect();
-    folder.write("attributions.tsv", table_of_bases(&names, &windows, &found)?)?;
-    let logits = ensemble.logits(&windows)?;
-    let shown = ensemble.shown(&logits);
+/// Checks the method, and that it has what it needs and no more.
+fn fits_together(args: &Explain, method: &str) -> Result<(), Usage> {
+    if !METHODS.contains(&method) {
+        let known = METHODS.join(", ");
+        return Err(Usage(format!("method = {method:?} is not known; use {known}")));
+    }
+    match (method, &args.fasta) {
+        (OPTIMUM, Some(_)) => {
+            let text = "the method optimum looks for a sequence of its own; leave out --fasta";
+            return Err(Usage(text.into()));
+        }
+        (OPTIMUM, None) | (_, Some(_)) => {}
+        (_, None) => {
+            return Err(Usage(format!("the method {method} explains sequences; give --fasta FASTA")));
+        }
+    }
+    if method == TEMPORAL && args.motifs.is_some() {
+        return Err(Usage("the method temporal finds no motifs; leave out --motifs".into()));
+    }
+    Ok(())
+}
+
+/// A value for each base, and the motifs of the stretches that count.
+fn bases(asked: &Asked<'_>, sequences: &Sequences<'_>, database: Option<&MotifDatabase>) -> anyhow::Result<()> {
+    let Asked { common, ensemble, settings, device, target } = *asked;
+    let Sequences { names, windows } = sequences;
+    let (task, method) = (asked.task(), &settings.method);
+    let inputs = Inputs::new(windows, ensemble.window(), ensemble.card().preprocessing.unknown, device)?;
+    let subject = format!("{} by {method}", counted(windows.len(), "sequence"));
+    say(common, &subject);
+    let found = attribute(ensemble, &inputs, settings, target)?;
+
+    let folder = asked.folder()?;
+    folder.write("attributions.tsv", table_of_bases(names, windows, &found)?)?;
+    let shown = ensemble.shown(&ensemble.logits(windows)?);
     let prediction = |row: usize| shown[row * ensemble.outputs() + target];
 
-    let task = &card.predicts.outputs()[target];
-    let caution = "Values are on the scale of the logit: what each base adds to it. A base that is not known has none.";
-    let mut sequences = Section::new("Sequences").paragraph(found.describe()).paragraph(caution);
-    let mut summary = Table::new(format!("{task}, {}", settings.method))
+    let mut section = Section::new("Sequences").paragraph(found.describe()).paragraph(found.scale());
+    let mut summary = Table::new(format!("{task}, {method}"))
         .text("sequence")
         .number("prediction")
         .number("sum of values")
         .number("to be explained")
-        .number("gap");
+        .number("gap")
+        .number("convergence");
     for row in 0..windows.len().min(settings.shown) {
         let title = format!("{}, {task}", names[row]);
-        let svg = attribution_logo(windows[row], &found.per_base[row], &title, "added to the logit");
+        let svg = attribution_logo(windows[row], &found.per_base[row], &title, found.axis());
         folder.write(&format!("figures/sequence-{row}.svg"), &svg)?;
-        sequences = sequences.figure(format!("{}: prediction {:.3}.", names[row], prediction(row)), svg);
+        section = section.figure(format!("{}: prediction {:.3}.", names[row], prediction(row)), svg);
         if let Some(changes) = found.changes.as_ref().map(|changes| &changes[row]) {
             let svg = mutation_map(windows[row], changes, &title, "change of the logit");
             folder.write(&format!("figures/mutations-{row}.svg"), &svg)?;
-            sequences = sequences.figure(format!("{}: what each substitution changes.", names[row]), svg);
+            section = section.figure(format!("{}: what each substitution changes.", names[row]), svg);
         }
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
         summary.push([
@@ -85,33 +188,24 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
             format!("{:.4}", found.per_base[row].iter().sum::<f64>()),
             number(found.completeness(row).map(|(change, _)| change)),
             number(found.completeness(row).map(|(_, gap)| gap)),
+            number(found.convergence(row)),
         ]);
     }
-    sequences = sequences.table(summary.clone());
-    if let Some(warning) = found.warning() {
+    section = section.table(summary.clone());
+    let off = found.off();
+    let tie = ties::first(ensemble, &inputs, &off, names)?;
+    if let Some(warning) = found.warning(&off, tie) {
         say(common, &format!("warning: {warning}"));
-        sequences = sequences.warning(warning);
+        section = section.warning(warning);
     }
-    let (motifs, section) = motifs(common, &folder, &windows, &found, args.motifs.as_deref())?;
-    let page = Page::new(
-        format!("What {task} rests on"),
-        format!("{} by {}", counted(windows.len(), "sequence"), settings.method),
-    )
-    .fact("Models", ensemble.models().len().to_string())
-    .fact("Window", format!("{} bases", ensemble.window()))
-    .section(sequences)
-    .section(section);
-    let report = folder.write("report.html", page.render()?)?;
-    let mut out = std::io::stdout().lock();
-    summary.write(&mut out, common.json)?;
-    if !common.json {
-        writeln!(out)?;
+    let (motifs, patterns) = motifs(common, &folder, windows, &found, database)?;
+    let (mut sections, mut tables) = (vec![section, patterns], vec![summary, motifs]);
+    if let Some(filters) = Filters::find(ensemble, windows, database, device)? {
+        let (table, section) = first_layer(&folder, &filters)?;
+        tables.push(table);
+        sections.push(section);
     }
-    motifs.write(&mut out, common.json)?;
-    if !common.json {
-        writeln!(out, "\nreport: {}", report.display())?;
-    }
-    Ok(())
+    asked.finish(&folder, (format!("What {task} rests on"), subject), sections, &tables)
 }
 
 /// The method that divides the output among the bases in the least time and is defined for the network.
@@ -143,6 +237,7 @@ pub(crate) fn attribute(
                 |x: Tensor<3>, rescale: &Rescale| ensemble.rescaled(&x, rescale).unwrap_or_else(|| ensemble.forward(x));
             Found::divided(deep_lift(&rescaled, inputs, &target, &reference)?)
         }
+        "saliency" => Found::sensitive(saliency_map(&model, inputs, &target)?),
         _ => Found::mutated(Mutagenesis::default().run(&model, inputs, &target)?),
     })
 }
@@ -164,13 +259,9 @@ fn motifs(
     folder: &RunFolder,
     windows: &[&[u8]],
     found: &Found,
-    database: Option<&Path>,
+    database: Option<&MotifDatabase>,
 ) -> anyhow::Result<(Table, Section)> {
-    let database = match database {
-        Some(path) => Some(MotifDatabase::new(read_meme(path)?.motifs, CompareConfig::default())?),
-        None => None,
-    };
-    let patterns = Patterns::find(windows, &found.per_base, database.as_ref())?;
+    let patterns = Patterns::find(windows, &found.per_base, database)?;
     say(common, &patterns.count());
     let motifs = patterns.motifs();
     if !motifs.is_empty() {
@@ -182,5 +273,19 @@ fn motifs(
         section = section.figure(caption, svg);
     }
     let table = patterns.table();
+    Ok((table.clone(), section.table(table)))
+}
+
+/// What the filters of the first layer answer to.
+fn first_layer(folder: &RunFolder, filters: &Filters) -> anyhow::Result<(Table, Section)> {
+    if !filters.motifs().is_empty() {
+        write_meme(&folder.file("filters.meme")?, &MotifFile::new(filters.motifs().to_vec()))?;
+    }
+    let mut section = Section::new("First layer").paragraph(filters.describe());
+    for (place, (caption, svg)) in filters.drawn().enumerate() {
+        folder.write(&format!("figures/filter-{place}.svg"), &svg)?;
+        section = section.figure(caption, svg);
+    }
+    let table = filters.table();
     Ok((table.clone(), section.table(table)))
 }

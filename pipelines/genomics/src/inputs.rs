@@ -6,6 +6,7 @@ pub(crate) use self::windows::{cut, genome};
 
 use crate::cli::{Format, counted};
 use crate::config::{AUTO, SourceConfig, SplitConfig};
+use crate::train::is_of_tasks;
 use anyhow::Context;
 use genomics::dataset::{Labels, SequenceSet};
 use genomics::genome::Genome;
@@ -117,6 +118,11 @@ impl Reader<'_> {
     fn begin(&mut self) -> anyhow::Result<Format> {
         let source = self.source;
         let format = source.format.unwrap_or_else(|| told(&source.data));
+        if is_of_tasks(format) || source.labels.is_some() || source.landmarks.is_some() || source.graph.is_some() {
+            let text = "this layout, or one of --labels, --landmarks and --graph, is for a system that reads more than \
+                        windows; name it with --system (see `galen-genomics systems`)";
+            return Err(Usage(text.into()).into());
+        }
         if !source.column.is_empty() && format != Format::Table {
             return Err(Usage("--column is for tables; this layout says itself what it holds".into()).into());
         }
@@ -207,6 +213,9 @@ impl Reader<'_> {
                 let upstream = width / 2;
                 let named = genes.iter().map(|gene| (gene.name.clone(), gene.promoter(upstream, width - upstream)));
                 self.cut(named.collect(), bound)?
+            }
+            Format::Pairs | Format::Methylation | Format::GeneTable | Format::Expression | Format::Marks => {
+                return Err(Usage(format!("{} is of a layout that holds no sequences", path.display())).into());
             }
         })
     }
@@ -311,7 +320,7 @@ fn one_class(set: &SequenceSet) -> bool {
 }
 
 /// The columns of a table that were named.
-fn columns(named: &[String]) -> anyhow::Result<TableColumns> {
+pub(crate) fn columns(named: &[String]) -> anyhow::Result<TableColumns> {
     let mut columns = TableColumns::default();
     for assignment in named {
         let wrong =

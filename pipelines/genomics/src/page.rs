@@ -1,8 +1,9 @@
-//! The report of a study: one self-contained HTML page and its figures.
+//! The report of a study: one self-contained HTML page and its figures. What all domains have in common is in
+//! [`workbench::page`].
 
 mod figures;
 
-pub(crate) use self::figures::Figures;
+pub(crate) use workbench::page::Figures;
 
 use crate::cli::counted;
 use crate::config::RunConfig;
@@ -12,8 +13,10 @@ use genomics::audit::Audit;
 use genomics::dataset::Labels;
 use genomics::model::StrandPolicy;
 use genomics::study::Study;
+use workbench::figure::{Axes, Series};
+use workbench::page;
 use workbench::record::{DataRecord, Environment, RunMetrics};
-use workbench::report::{Page, Section};
+use workbench::report::Section;
 use workbench::run::RunFolder;
 use workbench::table::Table;
 
@@ -34,28 +37,23 @@ pub(crate) struct Findings<'a> {
 
 /// Writes `report.html` and `figures/*.svg`.
 pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> {
-    let figures = Figures::new(folder);
-    let system = f.config.study.network.system();
-    let mut page = Page::new(
-        format!("{system} on {}", f.config.dataset),
-        format!("{} split, {}", f.metrics.split, counted(f.metrics.models, "model")),
-    )
-    .fact("Tasks", short(&f.loaded.set.tasks))
-    .fact("Window", format!("{} bases", f.study.preprocessing().window))
-    .fact("Device", &f.environment.device)
-    .fact("Seeds", f.metrics.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
-    .fact("Version", &f.metrics.version)
-    .section(result(f, &figures)?)
-    .section(data(f, &figures)?)
-    .section(split(f))
-    .section(learning(f, &figures)?)
-    .section(figures.calibration(f)?);
+    let figures = Figures { folder };
+    let facts = [
+        ("Tasks".to_owned(), short(&f.loaded.set.tasks)),
+        ("Window".to_owned(), format!("{} bases", f.study.preprocessing().window)),
+    ];
+    let title = format!("{} on {}", f.config.study.network.system(), f.config.dataset);
+    let mut page = page::head(title, f.metrics, f.environment, facts)
+        .section(result(f, figures)?)
+        .section(data(f, figures)?)
+        .section(split(f))
+        .section(learning(f, figures)?)
+        .section(figures::calibration(figures, f)?);
     if let Some(motifs) = f.motifs {
-        page = page.section(motifs.section(&figures)?);
+        page = page.section(motifs.section(figures)?);
     }
-    page = page.section(surroundings(f)?);
-    folder.write("report.html", page.render()?)?;
-    Ok(())
+    page = page.section(page::surroundings(f.environment, f.metrics, f.record, f.config)?);
+    Ok(page::write(folder, &page)?)
 }
 
 /// A list of names that fits into a line.
@@ -65,7 +63,7 @@ fn short(names: &[String]) -> String {
     if names.len() > SHOWN { format!("{head} and {} more", names.len() - SHOWN) } else { head }
 }
 
-fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn result(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let labels = &f.loaded.set.labels;
     let mut section = Section::new("Results").table(results_table(f.config, labels, f.metrics, f.baselines));
     if f.tested.intervals.is_empty() {
@@ -80,19 +78,13 @@ fn result(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
     for finding in f.audit.findings() {
         section = section.warning(finding);
     }
-    figures.results(f, section)
+    figures::results(figures, f, section)
 }
 
 /// How far the scores of the first model would move with another test part.
 fn intervals(f: &Findings<'_>) -> Table {
     let caption = format!("95 % intervals of the first model; resampled: {}", f.tested.drawn.describe());
-    let mut table = Table::new(caption).text("score").number("low").number("high");
-    for (name, summary) in &f.metrics.metrics {
-        if let (Some(low), Some(high)) = (summary.low, summary.high) {
-            table.push([name.clone(), format!("{low:.3}"), format!("{high:.3}")]);
-        }
-    }
-    table
+    page::intervals(caption, &f.metrics.metrics)
 }
 
 /// Scores of each task, where there are several.
@@ -115,7 +107,7 @@ fn by_task(f: &Findings<'_>) -> Table {
     table
 }
 
-fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn data(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let set = &f.loaded.set;
     let lengths = set.sequences.iter().map(Vec::len);
     let strands = match f.study.preprocessing().strands {
@@ -130,74 +122,35 @@ fn data(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
             ("Lengths", format!("{} to {} bases", lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0))),
             ("Negatives", f.loaded.negatives.clone()),
             ("Strands", strands.to_owned()),
-            ("Rows dropped", dropped(f.record)),
+            ("Rows dropped", page::dropped(f.record)),
         ])
         .code(f.audit.to_text());
-    figures.composition(f, section)
-}
-
-fn dropped(record: &DataRecord) -> String {
-    if record.dropped.is_empty() {
-        return "none".into();
-    }
-    record.dropped.iter().map(|(why, n)| format!("{n} ({why})")).collect::<Vec<_>>().join(", ")
+    figures::composition(figures, f, section)
 }
 
 fn split(f: &Findings<'_>) -> Section {
-    let mut table = Table::new("Rows of each part").text("model").number("train").number("validation").number("test");
-    for i in 0..f.models.len() {
-        let split = f.study.plan().split(i);
-        table.push([
-            i.to_string(),
-            split.train.len().to_string(),
-            split.validation.len().to_string(),
-            split.test.len().to_string(),
-        ]);
-    }
-    let mut section = Section::new("Split").paragraph(f.study.split_kind().describe());
-    if f.config.study.folds > 0 {
-        section = section.paragraph(format!(
-            "Cross-validation with {} folds: each model is tested on a fold of its own, which the others learn from.",
-            f.config.study.folds
-        ));
-    }
-    section.table(table)
+    let splits = (0..f.models.len()).map(|i| f.study.plan().split(i));
+    let table = page::parts("Rows of each part", ["train", "validation", "test"], splits);
+    page::division(f.study.split_kind().describe(), f.config.study.folds).table(table)
 }
 
-fn learning(f: &Findings<'_>, figures: &Figures<'_>) -> anyhow::Result<Section> {
+fn learning(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let mut section = Section::new("Learning");
     for (i, model) in f.models.iter().enumerate() {
-        // epochs count from 0 in the engine and from 1 in the curves
-        let best = model.best_epoch.map(|epoch| (epoch as f64 + 1.0, "best"));
         let caption = format!(
             "Model {i}: {}. The weights are those of the epoch with the best {} on the validation part.",
             counted(model.epochs, "epoch"),
             f.config.study.monitor
         );
-        section = figures.learning(section, &model.log, i, best, &caption)?;
+        let found = figures.curves(&model.log)?;
+        let shown: Vec<Series<'_>> = found
+            .iter()
+            .filter(|curve| curve.name.ends_with("loss"))
+            .map(|curve| Series { name: &curve.name, points: &curve.points })
+            .collect();
+        let axes = Axes { title: "Learning curves", x: "epoch", y: "mean loss" };
+        let name = format!("learning-{i}");
+        section = figures.lines(section, (&name, &caption), &axes, &shown, page::best(model.best_epoch))?;
     }
     Ok(section)
-}
-
-fn surroundings(f: &Findings<'_>) -> anyhow::Result<Section> {
-    let e = f.environment;
-    let mut facts = vec![
-        ("Commit".to_owned(), e.commit.clone().unwrap_or_else(|| "not recorded".into())),
-        (
-            "Processor".to_owned(),
-            format!("{} ({} cores, {})", e.cpu.as_deref().unwrap_or("unknown"), e.cores, e.target),
-        ),
-        ("Wall time".to_owned(), format!("{:.0} s", f.metrics.wall_seconds)),
-        ("Peak memory".to_owned(), f.metrics.peak_mb.map_or_else(|| "unknown".into(), |mb| format!("{mb:.0} MB"))),
-    ];
-    facts.extend(e.versions.iter().map(|(name, version)| (name.clone(), version.clone())));
-    let mut inputs = Table::new("Inputs").text("file").number("bytes").text("SHA-256");
-    for input in &f.record.inputs {
-        inputs.push([input.name.clone(), input.bytes.to_string(), input.sha256.clone()]);
-    }
-    Ok(Section::new("Environment")
-        .definitions(facts)
-        .table(inputs)
-        .heading("Configuration")
-        .code(workbench::config::to_toml(f.config)?))
 }

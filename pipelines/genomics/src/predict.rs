@@ -1,5 +1,6 @@
 //! `predict`: one output row for each input row, in the order of the input; or a track along a genome.
 
+mod tasks;
 mod track;
 
 use crate::cli::{Predict, counted};
@@ -10,9 +11,10 @@ use genomics::io::bed::BedReader;
 use genomics::io::fasta::FastaReader;
 use genomics::io::parquet::PredictionWriter;
 use genomics::io::{IoError, RowError};
-use genomics::model::Ensemble;
+use genomics::model::{Ensemble, files};
 use genomics::predict::{INVALID, OK, Query, Row, Tiles, score};
 use genomics::sequence::normalise;
+use genomics::task::TaskCard;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
@@ -61,6 +63,13 @@ pub(crate) fn predict(common: &Common, device: &str, args: &Predict, stop: &Atom
         return Err(Usage("--contig is for --tile; leave it out".into()).into());
     }
     let device = nn_core::compute::device(device)?;
+    let models = files(&args.model)?;
+    if TaskCard::is_in(&models[0])? {
+        return tasks::predict(common, &device, args, &models, stop);
+    }
+    if what.data.is_some() {
+        return Err(Usage("the model reads windows; give --fasta, --bed or --tile instead of --data".into()).into());
+    }
     let ensemble = Ensemble::load(&args.model, &device)?;
     let genome = match (&what.fasta, &args.genome) {
         (Some(_), _) => None,

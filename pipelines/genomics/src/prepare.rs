@@ -32,8 +32,11 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
         inputs::load_windows(&settings.source, common, settings.window)?
     };
     let genome = settings.source.genome.as_ref().map(|path| inputs::locate(path, common)).transpose()?;
-    let tables =
-        if files.is_empty() { Vec::new() } else { count(common, &mut loaded, genome.as_deref(), &files, args.bins)? };
+    let tables = if files.is_empty() {
+        Vec::new()
+    } else {
+        count(common, &mut loaded, genome.as_deref(), &files, args.bins, &settings.reads.config()?)?
+    };
     let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
     let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
@@ -76,14 +79,15 @@ fn named(text: &str) -> Result<(String, &Path), Usage> {
     }
 }
 
-/// Makes the labels the reads of each window, as the logarithm to base 2 of one more than their number. Returns further
-/// files: the counts, and with `bins` those in the parts of each window.
+/// Makes the labels the reads of each window that count by `reads`, as the logarithm to base 2 of one more than their
+/// number. Returns further files: the counts, and with `bins` those in the parts of each window.
 fn count(
     common: &Common,
     loaded: &mut Loaded,
     genome: Option<&Path>,
     files: &[(String, &Path)],
     bins: Option<usize>,
+    reads: &CoverageConfig,
 ) -> anyhow::Result<Vec<(&'static str, String)>> {
     let loci: Vec<Locus> = loaded.set.loci.iter().flatten().cloned().collect();
     let width = loaded.set.longest();
@@ -97,14 +101,14 @@ fn count(
         if let Some(genome) = &loaded.genome {
             alignments.check_places(genome, &loci)?;
         }
-        whole.push(counts(common, &mut alignments, &loci, (1, width), name)?);
+        whole.push(counts(common, &mut alignments, &loci, (1, width), (name.as_str(), reads))?);
         if let Some(bins) = bins {
             if bins == 0 || !width.is_multiple_of(bins) {
                 let text =
                     format!("windows of {width} bases have no {bins} equal bins; choose a divisor of the window");
                 return Err(Usage(text).into());
             }
-            parts.push(counts(common, &mut alignments, &loci, (bins, width / bins), name)?);
+            parts.push(counts(common, &mut alignments, &loci, (bins, width / bins), (name.as_str(), reads))?);
         }
     }
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
@@ -126,11 +130,11 @@ fn counts(
     alignments: &mut Alignments,
     loci: &[Locus],
     (bins, size): (usize, usize),
-    name: &str,
+    (name, reads): (&str, &CoverageConfig),
 ) -> anyhow::Result<Vec<u32>> {
     let layout = WindowLayout { bins, bin: u32::try_from(size).context("a window is too long")? };
     let places: Vec<Locus> = loci.iter().map(|locus| middle(locus, layout)).collect();
-    let (counts, report) = windows(alignments, &places, layout, &CoverageConfig::default(), false)?;
+    let (counts, report) = windows(alignments, &places, layout, reads, false)?;
     say(common, &format!("{name}: {report}"));
     Ok(counts)
 }

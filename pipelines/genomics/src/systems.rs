@@ -2,6 +2,7 @@
 
 use crate::config::{NoConfig, settings, without_run_folder};
 use genomics::systems::{NetConfig, SYSTEMS};
+use genomics::task::{Reads, TASKS, TaskNetConfig};
 use nn_core::burn::module::Module;
 use nn_core::compute;
 use nn_core::data::rng;
@@ -36,15 +37,37 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
             parameters.to_string(),
         ]);
     }
+    let mut tasks = Table::new("Systems that read other rows, and train by `--system NAME` as well")
+        .text("system")
+        .text("what")
+        .text("reads");
+    for (name, what) in TASKS {
+        tasks.push([name, what, described(TaskNetConfig::named(name)?.reads())]);
+    }
     let mut devices = Table::new("Devices").text("kind").text("compiled in").text("present");
     for info in compute::list() {
         let compiled = if info.compiled { "yes" } else { "no" };
         devices.push([info.kind.to_owned(), compiled.to_owned(), info.present.join(", ")]);
     }
     let mut out = std::io::stdout().lock();
-    systems.write(&mut out, common.json)?;
-    if !common.json {
-        std::io::Write::write_all(&mut out, b"\n")?;
+    for table in [systems, tasks] {
+        table.write(&mut out, common.json)?;
+        if !common.json {
+            std::io::Write::write_all(&mut out, b"\n")?;
+        }
     }
     Ok(devices.write(&mut out, common.json)?)
+}
+
+/// What a system reads, by the options of `train`.
+fn described(reads: Reads) -> &'static str {
+    match reads {
+        Reads::Pairs => "--format pairs, --genome",
+        Reads::Sequences => "labelled sequences, --single-strand",
+        Reads::Methylation => "--format methylation, --genome",
+        Reads::Genes => "--format gene-table, --genome",
+        Reads::Marks => "--format marks",
+        Reads::Classes => "--format expression, --labels or a column label; gedfn: --graph",
+        Reads::Landmarks => "--format expression, --landmarks",
+    }
 }

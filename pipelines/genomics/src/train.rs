@@ -3,10 +3,12 @@
 mod models;
 mod motifs;
 mod results;
+mod task;
 
 pub(crate) use self::models::{Baseline, Model};
 pub(crate) use self::motifs::Motifs;
 pub(crate) use self::results::{Tested, table as results_table};
+pub(crate) use self::task::{Asked, Visit, is_of_tasks, load as load_task, with_task};
 
 use crate::cli::Train;
 use crate::config::{self, RunConfig};
@@ -18,32 +20,34 @@ use genomics::dataset::Labels;
 use genomics::kmer::KmerConfig;
 use genomics::model::StrandPolicy;
 use genomics::study::{Plan, ScheduleKind, Study};
+use genomics::task::TaskNetConfig;
 use nn_core::data::Part;
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
 use workbench::observe::say;
 use workbench::observe::{METRICS_LOG, logged_seconds};
-use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
+use workbench::record::{DataRecord, DataSummary, Environment, Input, RunMetrics, Summary, peak_memory_mb};
 use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
 use workbench::training::{quoted, refuse_other_data, refuse_other_settings};
 
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
+    if let Some(system) = config::chosen_system(common, args.system.as_deref())
+        && let Ok(network) = TaskNetConfig::named(&system)
+    {
+        return task::run(common, args, network, stop);
+    }
     let (mut config, run_dir) = RunConfig::for_train(common, args)?;
     if common.print_config {
         return config::print(&config);
     }
-    // Written down whole, so that the run can be continued from another folder and without --data-root.
-    let whole = |path: &Path| {
-        let found = inputs::locate(path, common)?;
-        std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
-    };
     let source = config.source.as_mut().context("the configuration names no data")?;
-    source.located(whole)?;
+    source.located(|path| whole(common, path))?;
     if let Some(database) = &mut config.motifs.database {
-        *database = whole(database)?;
+        *database = whole(common, database)?;
     }
     let loaded = inputs::load(source, common, config.study.window, config.study.seed)?;
     config.study = config.study.clone().resolved(&loaded.set, loaded.upstream.is_some())?;
@@ -51,13 +55,19 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
     study(common, &config, &loaded, &run_dir, &resume, stop)
 }
 
+/// A path as it is written down: whole, so that the run can be continued from another folder and without --data-root.
+fn whole(common: &Common, path: &Path) -> anyhow::Result<PathBuf> {
+    let found = inputs::locate(path, common)?;
+    std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
+}
+
 /// Settings of the k-mer models: words and their reverse complements are one unless sequences have a direction.
 pub(crate) fn kmers(strands: StrandPolicy) -> KmerConfig {
     KmerConfig { both_strands: strands != StrandPolicy::Given, ..KmerConfig::default() }
 }
 
-/// Trains, judges and reports one study in `run_dir`, whose configuration is resolved; `resume` is the command that would
-/// continue it.
+/// Trains, judges and reports one study in `run_dir`, whose configuration is resolved; `resume` is the command that
+/// would continue it.
 pub(crate) fn study(
     common: &Common,
     config: &RunConfig,
@@ -81,7 +91,7 @@ pub(crate) fn study(
     remove_results(&folder)?;
 
     folder.write_config(config)?;
-    let environment = environment(config);
+    let environment = environment(&config.device, config.study.seed);
     folder.write_json(ENVIRONMENT, &environment)?;
     inputs::write_splits(&folder, &plan)?;
     folder.write_json(DATA, &record)?;
@@ -103,7 +113,7 @@ pub(crate) fn study(
     };
     folder.write_json("audit.json", &audit)?;
 
-    let mut scores = results::summaries(&tested);
+    let mut scores = results::summaries(&tested.scores, &tested.intervals);
     let motifs = Motifs::find(common, &folder, config, &study, &models)?;
     if let Some(recovered) = motifs.as_ref().and_then(Motifs::recovered)
         && let Some(summary) = Summary::of(vec![f64::from(u8::from(recovered))])
@@ -166,11 +176,16 @@ fn task(labels: &Labels) -> &'static str {
 
 /// What went in, and the parts it was divided into.
 pub(crate) fn record(loaded: &Loaded, plan: &Plan) -> DataRecord {
+    DataRecord { dropped: loaded.dropped.clone(), ..recorded(&loaded.inputs, plan) }
+}
+
+/// The record of data all of whose rows are used.
+fn recorded(inputs: &[Input], plan: &Plan) -> DataRecord {
     let split = plan.split(0);
     DataRecord {
-        inputs: loaded.inputs.clone(),
-        kept: loaded.set.len(),
-        dropped: loaded.dropped.clone(),
+        inputs: inputs.to_vec(),
+        kept: plan.groups().len(),
+        dropped: BTreeMap::new(),
         split: Some(plan.kind().name().to_owned()),
         parts: [("train", split.train.len()), ("validation", split.validation.len()), ("test", split.test.len())]
             .map(|(name, rows)| (name.to_owned(), rows))
@@ -201,8 +216,8 @@ fn remove_results(folder: &RunFolder) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn environment(config: &RunConfig) -> Environment {
+fn environment(device: &str, seed: u64) -> Environment {
     // All members have the version of the workspace.
     let versions = ["galen-genomics", "genomics"].map(|member| (member, env!("CARGO_PKG_VERSION")));
-    Environment::collect(option_env!("GALEN_COMMIT"), &versions, &config.device, config.study.seed)
+    Environment::collect(option_env!("GALEN_COMMIT"), &versions, device, seed)
 }

@@ -93,3 +93,21 @@ fn expression_tables() {
     set.labels.clear();
     assert_eq!(set.check().unwrap_err().to_string(), "0 labels, but 2 are due for 2 rows");
 }
+
+#[test]
+fn genes_and_classes_of_samples_are_found_by_name() {
+    let set = ExpressionSet {
+        samples: ["s", "t"].map(str::to_owned).to_vec(),
+        genes: ["a", "b"].map(str::to_owned).to_vec(),
+        values: vec![1.0, 2.0, 3.0, 4.0],
+        classes: ["x", "y"].map(str::to_owned).to_vec(),
+        labels: vec![1, 0],
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    let turned = set.clone().with_genes(&names(&["b", "a"])).unwrap();
+    assert_eq!((turned.row(0), turned.genes.as_slice()), (&[2.0, 1.0][..], &names(&["b", "a"])[..]));
+    assert_eq!(set.clone().with_genes(&names(&["c"])).unwrap_err(), "c");
+    let known = set.clone().with_classes(&names(&["w", "x", "y"])).unwrap();
+    assert_eq!((known.labels.as_slice(), known.classes.len()), (&[2, 1][..], 3));
+    assert_eq!(set.with_classes(&names(&["w", "x"])).unwrap_err(), "y");
+}

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExplainError, Scorer, Target, outputs_of, pick, scores};
 use crate::motif::{Column, Motif, MotifError};
+use crate::sequence::ALPHABET;
 
 /// What is added to each base before the columns of an optimum are divided by their sum (`class_optimization.lua`).
 const SMOOTHING: f64 = 0.01;
@@ -124,6 +125,13 @@ pub struct Optimum {
 }
 
 impl Optimum {
+    /// The sequence of the largest channel at each position, the first of equal ones: the optimum in whole bases.
+    pub fn sequence(&self) -> Vec<u8> {
+        let largest =
+            |column: &Column| (1..4).fold(0, |best, base| if column[base] > column[best] { base } else { best });
+        self.x.iter().map(|column| ALPHABET[largest(column)]).collect()
+    }
+
     /// The optimum as probabilities, as the original draws it: between 0 and 1, in shares of the largest value, and
     /// smoothed with 0.01 before each position is divided by its sum.
     ///

@@ -294,6 +294,11 @@ fn logarithms_of_probabilities_rise_to_zero() {
         assert!(first < last && last <= 0.0, "{score:?}: {first} to {last}");
         let motif = found.motif("best").unwrap();
         assert_eq!(motif.width(), 12);
+        for (base, column) in found.sequence().iter().zip(&found.x) {
+            let largest = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let at = ALPHABET.iter().position(|letter| letter == base).unwrap();
+            assert!(column[at] == largest && column[..at].iter().all(|value| *value < largest), "{column:?}");
+        }
     }
 }
 

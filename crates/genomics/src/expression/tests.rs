@@ -167,3 +167,18 @@ fn samples_that_cannot_be_used_are_refused() {
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<ClassifierConfig>(&text).unwrap(), config);
 }
+
+#[test]
+fn a_scale_is_undone_and_what_is_missing_teaches_nothing() {
+    // columns 1, 3, missing and 5, 5, 5
+    let table = [1.0, 5.0, 3.0, 5.0, f32::NAN, 5.0];
+    let scaler = Scaler::of(&table, 2, &[0, 1, 2], Scale::Standard);
+    let mut scaled = table;
+    scaler.apply(&mut scaled);
+    assert_eq!((scaled[0], scaled[2], scaled[1]), (-1.0, 1.0, 0.0));
+    assert!(scaled[4].is_nan());
+    let mut back = [-1.0, 0.0, 1.0, 7.0];
+    scaler.undo(&mut back);
+    // a column that does not vary has one value
+    assert_eq!(back, [1.0, 5.0, 3.0, 5.0]);
+}

@@ -7,22 +7,31 @@
 //! | FASTA with `class:` in each header (`iDeepS`' CLIP sets) | [`class_fasta`] |
 //! | one FASTA file for each class (`CNNProm`, iEnhancer-2L) | [`two_fastas`], [`fasta`] |
 //! | splice junctions and promoters of the UCI repository | [`uci_splice`], [`uci_promoters`] |
-//! | expression tables (Khan 2001, single cells, GEDFN) | [`khan`], [`expression`], [`matrix`] |
+//! | expression tables (Khan 2001, single cells, GEDFN) | [`khan`], [`expression()`], [`matrix`] |
+//! | their classes and patients, networks of genes, lists of landmarks | [`labelled`], [`gene_graph`], [`word_list`] |
 //! | bins of histone marks (`DeepChrome`) | [`deepchrome`] |
-//! | methylated sites (`DeepCpG`), intervals as CSV (Genomic Benchmarks) | [`methylation`], [`intervals`] |
+//! | methylated sites of one cell or of several (`DeepCpG`) | [`methylation()`], [`methylation_cells`] |
+//! | starts of genes with features and expression (Xpresso) | [`genes()`] |
+//! | intervals as CSV (Genomic Benchmarks) | [`intervals`] |
 
 mod expression;
+mod genes;
 mod headers;
 mod marks;
+mod methylation;
 mod rows;
 
 use std::path::Path;
 
 use nn_core::data::group_ids;
 
-pub use self::expression::{ExpressionLayout, LabelColumn, Matrix, expression, khan, matrix, plain_or_gz};
+pub use self::expression::{
+    ExpressionLayout, LabelColumn, Matrix, expression, gene_graph, khan, labelled, matrix, plain_or_gz, word_list,
+};
+pub use self::genes::genes;
 pub use self::headers::locus_of;
-pub use self::marks::{deepchrome, intervals, methylation};
+pub use self::marks::{deepchrome, intervals};
+pub use self::methylation::{methylation, methylation_cells};
 use self::rows::{Rows, column, missing};
 use super::IoError;
 use super::fasta::FastaReader;

@@ -3,36 +3,55 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::IoError;
 use super::text::{Contigs, Lines, number};
+use super::{IoError, on_genome};
+use crate::genome::Genome;
 use crate::interactions::{InteractionTable, Pair};
 use crate::locus::Locus;
 
-/// Columns that are read.
-const COLUMNS: [&str; 7] =
-    ["enhancer_chrom", "enhancer_start", "enhancer_end", "promoter_chrom", "promoter_start", "promoter_end", "label"];
+/// Columns of the two elements.
+const COLUMNS: [&str; 6] =
+    ["enhancer_chrom", "enhancer_start", "enhancer_end", "promoter_chrom", "promoter_start", "promoter_end"];
+/// Column of what is known of the pair.
+const LABEL: &str = "label";
 
 /// Reads pairs as `TargetFinder` (Whalen, Truty and Pollard 2016, Nature Genetics 48:488) has them in its `pairs.csv`:
-/// columns `enhancer_chrom`, `enhancer_start`, `enhancer_end` (0-based, half-open), the same for `promoter`, and `label`
-/// (0 or 1), with commas or tabs between them; other columns are passed over. An element that occurs in several pairs is
-/// kept once.
+/// columns `enhancer_chrom`, `enhancer_start`, `enhancer_end` (0-based, half-open), the same for `promoter`, and
+/// `label` (0 or 1), with commas or tabs between them; other columns are passed over. An element that occurs in several
+/// pairs is kept once, and lies on a contig of the genome, where one is given.
 ///
 /// # Errors
 /// [`IoError`] if the file cannot be read, has no row, or lacks a column, and for the first line that cannot be used.
-pub fn interactions(path: &Path) -> Result<InteractionTable, IoError> {
+pub fn interactions(path: &Path, genome: Option<&Genome>) -> Result<InteractionTable, IoError> {
+    pairs(path, genome, true)
+}
+
+/// As [`interactions`], for pairs that are to be predicted: without a column `label` none of them interacts.
+///
+/// # Errors
+/// As [`interactions`].
+pub fn unlabelled_interactions(path: &Path, genome: Option<&Genome>) -> Result<InteractionTable, IoError> {
+    pairs(path, genome, false)
+}
+
+fn pairs(path: &Path, genome: Option<&Genome>, labelled: bool) -> Result<InteractionTable, IoError> {
     let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
     let mut lines = Lines::open(path)?;
     let header = lines.text()?.ok_or_else(empty)?.to_owned();
     let delimiter = if header.contains('\t') { b'\t' } else { b',' };
     let header = fields(&header, delimiter).map_err(|problem| lines.problem(problem))?;
+    let column = |wanted: &str| header.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted));
+    let missing = |wanted: &str| {
+        let (wanted, found) = (wanted.to_owned(), header.join(", "));
+        IoError::Column { path: path.to_path_buf(), wanted, found }
+    };
     let mut places = [0; COLUMNS.len()];
     for (place, wanted) in places.iter_mut().zip(COLUMNS) {
-        let found = header.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted));
-        *place = found.ok_or_else(|| IoError::Column {
-            path: path.to_path_buf(),
-            wanted: wanted.to_owned(),
-            found: header.join(", "),
-        })?;
+        *place = column(wanted).ok_or_else(|| missing(wanted))?;
+    }
+    let label = column(LABEL);
+    if label.is_none() && labelled {
+        return Err(missing(LABEL));
     }
     let (mut table, mut contigs) = (InteractionTable::default(), Contigs::default());
     let (mut enhancers, mut promoters) = (HashMap::new(), HashMap::new());
@@ -51,13 +70,15 @@ pub fn interactions(path: &Path) -> Result<InteractionTable, IoError> {
             let mut locus = |first: usize| {
                 let (start, end): (i64, i64) =
                     (number(value(first + 1), COLUMNS[first + 1])?, number(value(first + 2), COLUMNS[first + 2])?);
-                Locus::new(contigs.get(value(first)), start, end).map_err(|error| error.to_string())
+                let locus = Locus::new(contigs.get(value(first)), start, end).map_err(|error| error.to_string())?;
+                on_genome(genome, &locus)?;
+                Ok::<Locus, String>(locus)
             };
             let (enhancer, promoter) = (locus(0)?, locus(3)?);
-            let interacts = match value(6) {
-                "0" | "0.0" => false,
-                "1" | "1.0" => true,
-                other => return Err(format!("label {other:?}; 0 or 1 is due")),
+            let interacts = match label.map(|column: usize| row[column].trim()) {
+                None | Some("0" | "0.0") => false,
+                Some("1" | "1.0") => true,
+                Some(other) => return Err(format!("label {other:?}; 0 or 1 is due")),
             };
             Ok(Pair {
                 enhancer: place_of(enhancer, &mut table.enhancers, &mut enhancers),
@@ -103,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pairs.csv");
         fs::write(&path, text).unwrap();
-        interactions(&path)
+        interactions(&path, None)
     }
 
     #[test]
@@ -133,6 +154,28 @@ mod tests {
         assert!(message("1,chr1,100,200,1,chr1,950").ends_with("line 2: 7 columns where the heading has 9"));
         assert!(message("1,chr1,a,200,1,chr1,950,900,x").contains("line 2: enhancer_start \"a\" is no number"));
         assert!(message("1,chr1,300,200,1,chr1,950,900,x").contains("the end 200 lies before the start 300"));
+        // elements lie on the genome, if there is one
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pairs.csv");
+        fs::write(&path, format!("{HEADER}\n1,chr1,100,200,1,chr1,950,900,x\n")).unwrap();
+        let on = |contig: &str, bases: usize| {
+            let genome = Genome::from_contigs([(contig.to_owned(), b"A".repeat(bases))]).unwrap();
+            interactions(&path, Some(&genome)).map(|table| table.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(on("1", 950), Ok(1));
+        let past = "line 2: chr1:901-950(+) leaves its contig, which has bases 1 to 949";
+        assert!(on("chr1", 949).unwrap_err().ends_with(past), "{:?}", on("chr1", 949));
+        assert!(on("chrX", 950).unwrap_err().ends_with("line 2: the genome has no contig chr1"));
+        // pairs that are to be predicted need no label
+        fs::write(
+            &path,
+            "enhancer_chrom,enhancer_start,enhancer_end,promoter_chrom,promoter_start,promoter_end\n1,0,5,1,7,9\n",
+        )
+        .unwrap();
+        assert!(!unlabelled_interactions(&path, None).unwrap().pairs[0].interacts);
+        assert!(
+            interactions(&path, None).unwrap_err().to_string().contains("has no column label; it has: enhancer_chrom")
+        );
         assert!(read("a,b\n").unwrap_err().to_string().contains("has no column enhancer_chrom; it has: a, b"));
         assert!(read("").unwrap_err().to_string().ends_with("pairs.csv has no rows"));
         assert!(read(&format!("{HEADER}\n")).unwrap_err().to_string().ends_with("pairs.csv has no rows"));

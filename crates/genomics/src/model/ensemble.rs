@@ -10,6 +10,25 @@ use super::{ModelCard, ModelError, SequenceModel, StrandPolicy, numbers, shown};
 use crate::strands::reverse_complement;
 use crate::systems::SequenceNet;
 
+/// The weights files of `path`: itself, or every `.safetensors` file of a run's `model` folder, by name; at least one.
+///
+/// # Errors
+/// [`ModelError::Absent`] when there is none.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let inside = path.join("model");
+    let folder = if inside.is_dir() { inside } else { path.to_owned() };
+    let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .collect();
+    files.sort();
+    if files.is_empty() { Err(ModelError::Absent(path.to_owned())) } else { Ok(files) }
+}
+
 /// Models of one study: one for each seed. They read the same window in the same way and predict the same tasks.
 #[derive(Debug, Clone)]
 pub struct Ensemble {
@@ -50,21 +69,7 @@ impl Ensemble {
     /// [`ModelError::Absent`] when there is none, [`ModelError::Mixed`] when they do not belong together, and what
     /// [`SequenceModel::load`] finds.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let mut files: Vec<PathBuf> = if path.is_file() {
-            vec![path.to_owned()]
-        } else {
-            let inside = path.join("model");
-            let folder = if inside.is_dir() { inside } else { path.to_owned() };
-            let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
-            entries
-                .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-                .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-                .collect()
-        };
-        files.sort();
-        if files.is_empty() {
-            return Err(ModelError::Absent(path.to_owned()));
-        }
+        let files = files(path)?;
         let models = files.iter().map(|file| SequenceModel::load(file, device)).collect::<Result<Vec<_>, _>>()?;
         Self::named(models, |i| files[i].display().to_string())
     }
@@ -128,8 +133,8 @@ impl Ensemble {
         sum / self.models.len() as f64
     }
 
-    /// As [`Ensemble::forward`], with everything that bends passed through `rescale`, as `DeepLIFT` needs it; none where a
-    /// member has gates.
+    /// As [`Ensemble::forward`], with everything that bends passed through `rescale`, as `DeepLIFT` needs it; none
+    /// where a member has gates.
     ///
     /// # Shapes
     /// - as [`Ensemble::forward`]

@@ -11,6 +11,9 @@ use crate::model::StrandPolicy;
 use crate::sequence::Unknown;
 use crate::split::{self, SplitKind};
 use crate::systems::NetConfig;
+use crate::systems::basset::BassetConfig;
+use crate::systems::deep_motif::DeepMotifConfig;
+use crate::systems::recipe::Recipe;
 
 /// Models of one study at most.
 pub const MODELS: usize = 100;
@@ -18,9 +21,12 @@ pub const MODELS: usize = 100;
 /// Scores of which less is better.
 const LOWER: [&str; 5] = ["loss", "mse", "mae", "brier", "ece"];
 
-/// The rule of the steps, each with the constants of PyTorch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The rule of the steps: a name stands for the constants of PyTorch, a table says them.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    expecting = "no optimiser; use adam, adamw, rmsprop, sgd, adadelta, or { kind = \"rmsprop\", alpha = 0.98 }"
+)]
 pub enum OptimizerKind {
     /// Kingma and Ba 2015.
     #[default]
@@ -33,23 +39,32 @@ pub enum OptimizerKind {
     Sgd,
     /// Zeiler 2012.
     Adadelta,
+    /// One of these with constants of its own.
+    #[serde(untagged)]
+    With(OptimizerConfig),
 }
 
 /// How the step size changes from epoch to epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    expecting = "no schedule; use constant, cosine, or { kind = \"step\", every = 10, factor = 0.5 }"
+)]
 pub enum ScheduleKind {
     /// Not at all.
     Constant,
     /// Half a cosine, from the learning rate in the first epoch towards zero behind the last one (Loshchilov and Hutter
     /// 2017, *SGDR: stochastic gradient descent with warm restarts*, ICLR, without restarts).
     Cosine,
+    /// Any other rule, or one whose epochs are not those of the study.
+    #[serde(untagged)]
+    With(Schedule),
 }
 
 /// Everything that decides a study's result, besides the data.
 ///
 /// The default is the recipe that the default network's sizes were chosen with ([`crate::systems::deep_bind`]);
-/// [`StudyConfig::of`] has that of another network.
+/// [`StudyConfig::of`] has that of another network, [`StudyConfig::with_recipe`] takes any.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StudyConfig {
@@ -86,10 +101,14 @@ pub struct StudyConfig {
     pub schedule: ScheduleKind,
     /// The rule of the steps.
     pub optimizer: OptimizerKind,
-    /// Penalty on the squares of the weights.
+    /// Penalty on the squares of the weights; 0 leaves that of an optimiser with constants of its own.
     pub weight_decay: f64,
     /// Longest gradient, by its norm; 0 for no limit.
     pub clip_norm: f64,
+    /// Size at which each value of a gradient is cut; absent or 0 for no limit.
+    pub clip_value: Option<f64>,
+    /// Length that the weights which lead to one unit may have; absent or 0 for no limit.
+    pub max_norm: Option<f64>,
     /// Seed of split, initial weights, order, strands and dropout; a TOML integer, with room for one seed a model.
     pub seed: u64,
     /// The network; its `length` and `outputs` are those of the data ([`StudyConfig::resolved`]).
@@ -117,6 +136,8 @@ impl Default for StudyConfig {
             optimizer: OptimizerKind::Adamw,
             weight_decay: 1e-4,
             clip_norm: 0.0,
+            clip_value: None,
+            max_norm: None,
             seed: 1,
             network: NetConfig::default(),
         }
@@ -124,22 +145,58 @@ impl Default for StudyConfig {
 }
 
 impl StudyConfig {
-    /// The settings of a study of `network` where nothing else is said: for `DeepBind` the default, for the other systems
-    /// Adam at a constant rate until the validation part gets no better.
+    /// The settings of a study of `network` where nothing else is said: for `DeepBind` the default, for Basset and
+    /// `DeepMotif` their authors' recipe, for the others Adam at a constant rate until the validation part gets no
+    /// better.
     pub fn of(network: NetConfig) -> Self {
-        let recipe = Self::default();
-        if matches!(network, NetConfig::DeepBind(_)) {
-            return Self { network, ..recipe };
+        let recipe = match &network {
+            NetConfig::DeepBind(_) => None,
+            NetConfig::Basset(_) => Some(BassetConfig::recipe()),
+            NetConfig::DeepMotif(_) => Some(DeepMotifConfig::recipe()),
+            NetConfig::CnnProm(_) | NetConfig::Beluga(_) => {
+                Some(Recipe::new(OptimizerConfig::adam(), 1e-3, 64, 40).with_patience(8))
+            }
+        };
+        let config = Self { network, ..Self::default() };
+        match recipe {
+            Some(recipe) => config.with_recipe(recipe),
+            None => config,
         }
+    }
+
+    /// The same, trained by another recipe. Rates of parts are left out: no network that reads sequences has any.
+    pub fn with_recipe(self, recipe: Recipe) -> Self {
         Self {
-            network,
-            epochs: 40,
-            patience: 8,
-            learning_rate: 1e-3,
-            schedule: ScheduleKind::Constant,
-            optimizer: OptimizerKind::Adam,
+            epochs: recipe.epochs,
+            patience: recipe.patience.unwrap_or(recipe.epochs),
+            batch_size: recipe.batch_size,
+            learning_rate: recipe.learning_rate,
+            schedule: match recipe.schedule {
+                Schedule::Constant => ScheduleKind::Constant,
+                other => ScheduleKind::With(other),
+            },
+            optimizer: if recipe.optimizer == OptimizerConfig::adam() {
+                OptimizerKind::Adam
+            } else {
+                OptimizerKind::With(recipe.optimizer)
+            },
             weight_decay: 0.0,
-            ..recipe
+            clip_norm: 0.0,
+            clip_value: recipe.clip_value,
+            max_norm: recipe.max_norm,
+            ..self
+        }
+    }
+
+    /// How the study trains, but for the bound on the norm of a gradient.
+    pub fn recipe(&self) -> Recipe {
+        let limit = |value: Option<f64>| value.filter(|value| *value > 0.0);
+        Recipe {
+            schedule: self.schedule(),
+            patience: Some(self.patience),
+            clip_value: limit(self.clip_value),
+            max_norm: limit(self.max_norm),
+            ..Recipe::new(self.optimizer(), self.learning_rate, self.batch_size, self.epochs)
         }
     }
 
@@ -157,6 +214,8 @@ impl StudyConfig {
         in_range("learning_rate", self.learning_rate, 1e-9..=10.0)?;
         in_range("weight_decay", self.weight_decay, 0.0..=10.0)?;
         in_range("clip_norm", self.clip_norm, 0.0..=1e9)?;
+        in_range("clip_value", self.clip_value.unwrap_or(0.0), 0.0..=1e9)?;
+        in_range("max_norm", self.max_norm.unwrap_or(0.0), 0.0..=1e9)?;
         in_range("seed", self.seed, 0..=i64::MAX as u64 - MODELS as u64)?;
         if let Some(window) = self.window {
             in_range("window", window, 1..=10_000_000)?;
@@ -179,6 +238,7 @@ impl StudyConfig {
             let problem = "test_contigs are for a split by chromosome; leave them out, or use split = \"chromosome\"";
             return Err(ConfigError::Conflict(problem.to_owned()));
         }
+        self.schedule().validate()?;
         self.optimizer().validate()
     }
 
@@ -244,24 +304,31 @@ impl StudyConfig {
             OptimizerKind::Rmsprop => OptimizerConfig::rmsprop(),
             OptimizerKind::Sgd => OptimizerConfig::sgd_momentum(0.9),
             OptimizerKind::Adadelta => OptimizerConfig::adadelta(),
+            OptimizerKind::With(rule) if self.weight_decay == 0.0 => return rule,
+            OptimizerKind::With(rule) => rule,
         };
         rule.with_weight_decay(self.weight_decay)
     }
 
     /// How the step size changes over the epochs of the study.
     pub fn schedule(&self) -> Schedule {
-        match self.schedule {
+        match &self.schedule {
             ScheduleKind::Constant => Schedule::Constant,
             ScheduleKind::Cosine => Schedule::Cosine { epochs: self.epochs, minimum: 0.0 },
+            ScheduleKind::With(schedule) => schedule.clone(),
         }
     }
 
     /// Which score decides about the best epoch, and in which direction.
     pub fn monitor(&self) -> Monitor {
-        if LOWER.contains(&self.monitor.as_str()) {
-            Monitor::lower(&self.monitor)
-        } else {
-            Monitor::higher(&self.monitor)
-        }
+        monitor(&self.monitor)
     }
 }
+
+/// The score of that name, with the direction in which it is better.
+pub(crate) fn monitor(name: &str) -> Monitor {
+    if LOWER.contains(&name) { Monitor::lower(name) } else { Monitor::higher(name) }
+}
+
+#[cfg(test)]
+mod tests;

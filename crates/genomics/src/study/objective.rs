@@ -64,7 +64,7 @@ impl SequenceObjective<'_> {
 ///
 /// # Shapes
 /// - logits `[rows, outputs]`; output `[1]`
-pub(super) fn loss(labels: &Labels, logits: Tensor<2>, targets: &[f32]) -> Tensor<1> {
+pub(crate) fn loss(labels: &Labels, logits: Tensor<2>, targets: &[f32]) -> Tensor<1> {
     let device = logits.device();
     let [rows, outputs] = logits.dims();
     if let Labels::Classes(_) = labels {
@@ -97,15 +97,20 @@ impl Objective for SequenceObjective<'_> {
     fn validate(&self, model: &Net) -> Result<Vec<(String, f64)>, StepError> {
         let sequences: Vec<&[u8]> = self.monitored.iter().map(|&row| self.set.sequences[row].as_slice()).collect();
         let judged = Judged::of(self.set, self.monitored, logits(model, self.preprocessing, &sequences)?)?;
-        let error = if matches!(self.set.labels, Labels::Values) { "mse" } else { "loss" };
-        let mut found = vec![("loss".to_owned(), judged.score(error)?)];
-        for &name in watched(&self.set.labels) {
-            match judged.score(name) {
-                Ok(value) => found.push((name.to_owned(), value)),
-                Err(MetricError::Undefined { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(found)
+        monitored(&self.set.labels, &judged)
     }
+}
+
+/// `loss` (of values the mean squared error) and the scores that a run shows beside it, where they are defined.
+pub(crate) fn monitored(labels: &Labels, judged: &Judged) -> Result<Vec<(String, f64)>, StepError> {
+    let error = if matches!(labels, Labels::Values) { "mse" } else { "loss" };
+    let mut found = vec![("loss".to_owned(), judged.score(error)?)];
+    for &name in watched(labels) {
+        match judged.score(name) {
+            Ok(value) => found.push((name.to_owned(), value)),
+            Err(MetricError::Undefined { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }

@@ -29,6 +29,11 @@ pub enum PlanError {
     Write(#[from] DataError),
 }
 
+/// What `values` has for each of `rows`.
+pub(crate) fn picked(values: &[u64], rows: &[usize]) -> Vec<u64> {
+    rows.iter().map(|&row| values[row]).collect()
+}
+
 /// A test part, and for each model a training and a validation part of the rest.
 ///
 /// Rows that are one group to the split (a contig, a cluster, a sequence with its shuffled twin) are in one part; only
@@ -42,8 +47,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Divides `set` for `config`, which was [resolved](StudyConfig::resolved) for it. `upstream` are the rows of the test
-    /// part that the data came with.
+    /// Divides `set` for `config`, which was [resolved](StudyConfig::resolved) for it. `upstream` are the rows of the
+    /// test part that the data came with.
     ///
     /// # Errors
     /// [`PlanError`].
@@ -66,28 +71,42 @@ impl Plan {
                 vec![split::split(set, &part)?.test]
             }
         };
-        let mut splits = Vec::with_capacity(config.models);
-        for model in 0..config.models {
-            let test = if config.folds > 0 { &tests[model] } else { &tests[0] };
-            let held: BTreeSet<usize> = test.iter().copied().collect();
-            let rest: Vec<usize> = (0..set.len()).filter(|row| !held.contains(row)).collect();
-            let fractions = Fractions { validation: config.validation_fraction, test: 0.0 };
-            let divided = |groups: &[u64]| {
-                let apart: Vec<u64> = rest.iter().map(|&row| groups[row]).collect();
-                grouped(&apart, fractions, config.seed + model as u64)
-            };
+        let fractions = Fractions { validation: config.validation_fraction, test: 0.0 };
+        Self::assembled(kind, &groups, &tests, config.models, |rest, model| {
+            let divided = |groups: &[u64]| grouped(&picked(groups, rest), fractions, config.seed + model);
             let parts = match divided(&groups) {
                 // With two or three contigs left, none is as small as a tenth of them.
                 Err(_) if kind == SplitKind::Chromosome => divided(&split::groups(set, SplitKind::Random)?),
                 parts => parts,
             };
-            let parts = parts.map_err(failed)?;
+            parts.map_err(failed)
+        })
+    }
+
+    /// The parts of each model: its test part is the one of its number, or the only one; what is not in it is divided
+    /// by `divided`, which gets these rows and the model's number and names places among them.
+    ///
+    /// # Errors
+    /// What `divided` finds, and [`PlanError::Data`] for a row in two parts.
+    pub(crate) fn assembled(
+        kind: SplitKind,
+        groups: &[u64],
+        tests: &[Vec<usize>],
+        models: usize,
+        divided: impl Fn(&[usize], u64) -> Result<Split, PlanError>,
+    ) -> Result<Self, PlanError> {
+        let mut splits = Vec::with_capacity(models);
+        for model in 0..models {
+            let test = tests.get(model).or_else(|| tests.first()).cloned().unwrap_or_default();
+            let held: BTreeSet<usize> = test.iter().copied().collect();
+            let rest: Vec<usize> = (0..groups.len()).filter(|row| !held.contains(row)).collect();
+            let parts = divided(&rest, model as u64)?;
             let named = |places: &[usize]| places.iter().map(|&place| rest[place]).collect::<Vec<_>>();
-            let split = Split::new(named(&parts.train), named(&parts.validation), test.clone());
-            split.check(set.len()).map_err(failed)?;
+            let split = Split::new(named(&parts.train), named(&parts.validation), test);
+            split.check(groups.len()).map_err(|cause| PlanError::Data { kind, cause })?;
             splits.push(split);
         }
-        Ok(Self { kind, groups, splits })
+        Ok(Self { kind, groups: groups.to_vec(), splits })
     }
 
     /// How the rows are divided.

@@ -9,7 +9,7 @@ use crate::dataset::SequenceSet;
 use crate::split::{SplitKind, copies, linked};
 
 /// Contigs that a bootstrap by contig needs: fewer do not say how much they differ.
-const FEWEST_CONTIGS: usize = 10;
+pub(crate) const FEWEST_CONTIGS: usize = 10;
 
 /// What a bootstrap draws whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Drawn {
     /// Windows, because the rows lie on few contigs; those that overlap, are copies of each other or belong together are
     /// drawn together.
     Windows,
+    /// Rows one by one, because they lie on few contigs.
+    Rows,
 }
 
 impl Drawn {
@@ -30,6 +32,7 @@ impl Drawn {
             Self::Contigs => "whole contigs",
             Self::Groups => "what the split keeps together",
             Self::Windows => "windows, as there are fewer than ten contigs; overlapping windows and copies together",
+            Self::Rows => "rows one by one, as there are fewer than ten contigs",
         }
     }
 }

@@ -17,11 +17,13 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
 use nn_core::layers::{Lstm, RecurrentConfig};
+use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::dense;
+use super::recipe::Recipe;
 
 /// Sizes of the network; the defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,11 @@ impl Default for AttentiveChromeConfig {
 }
 
 impl AttentiveChromeConfig {
+    /// Adam at 2e-4, batches of 16, 30 epochs; gradients are cut at a norm of 1.
+    pub fn recipe() -> Recipe {
+        Recipe::new(OptimizerConfig::adam(), 2e-4, 16, 30)
+    }
+
     /// # Errors
     /// [`ConfigError`] with the field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {

@@ -5,7 +5,8 @@
 //! davek44/Basset); normalisation and the order of the layers as in the released network, whose dense layers read
 //! 200 × 10 values of 600 bases.
 //!
-//! Published training: RMSprop with a rate of 0.002 and a decay of 0.98, no weight longer than 7.
+//! Trained as the authors' code does it ([`BassetConfig::recipe`]), which is what a [study](crate::study::StudyConfig)
+//! does by default.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -13,11 +14,13 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Rescale;
 use nn_core::layers::dropout;
+use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::{ConvBlock, ConvBlockConfig, DenseBlock, Stage, dense, pool};
+use super::recipe::Recipe;
 
 /// Sizes of the network; the defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,16 @@ impl Default for BassetConfig {
 }
 
 impl BassetConfig {
+    /// The authors' training: RMSprop with a rate of 0.002 and a decay of 0.98, batches of 128, up to 1,000 epochs
+    /// until the validation part has not got better for 10, and no filter and no unit with weights longer than 7
+    /// (`pretrained_params.txt`; `src/convnet.lua`, where `momentum` is RMSprop's α and `weight_norm` the bound of
+    /// `maxParamNorm` after each step; `src/basset_train.lua`, options `max_epochs` and `stagnant_t`). Torch7's constant
+    /// in the denominator is 1e-8.
+    pub fn recipe() -> Recipe {
+        let rmsprop = OptimizerConfig::RmsProp { alpha: 0.98, epsilon: 1e-8, momentum: 0.0, weight_decay: 0.0 };
+        Recipe { max_norm: Some(7.0), ..Recipe::new(rmsprop, 0.002, 128, 1000).with_patience(10) }
+    }
+
     /// # Errors
     /// [`ConfigError`] with the field that is out of range; the length must leave one position behind the last pooling.
     pub fn validate(&self) -> Result<(), ConfigError> {

@@ -13,11 +13,13 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Rescale;
 use nn_core::layers::dropout;
+use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::{ConvBlock, ConvBlockConfig, DenseBlock, Stage, dense, pool};
+use super::recipe::Recipe;
 
 /// Sizes of the network; the defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,11 @@ impl Default for DeepChromeConfig {
 }
 
 impl DeepChromeConfig {
+    /// Gradient descent at 1e-3, gene by gene, 100 epochs.
+    pub fn recipe() -> Recipe {
+        Recipe::new(OptimizerConfig::sgd(), 1e-3, 1, 100)
+    }
+
     /// # Errors
     /// [`ConfigError`] with the field that is out of range; the bins must leave one position behind the pooling.
     pub fn validate(&self) -> Result<(), ConfigError> {

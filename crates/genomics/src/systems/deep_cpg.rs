@@ -26,12 +26,12 @@ use super::parts::{dense, penalty};
 use super::recipe::Recipe;
 
 mod modules;
-mod objective;
+mod task;
 #[cfg(test)]
 mod tests;
 
 pub use self::modules::{CpgModule, DnaModule};
-pub use self::objective::DeepCpgObjective;
+pub use self::task::DeepCpgTask;
 
 /// What a network reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -7,8 +7,8 @@
 //! The recurrent networks take the mean of their states over the bases. Where the code has two outputs and a softmax,
 //! one logit says the same. The layers here have two biases a gate as in PyTorch, the code's one.
 //!
-//! Published training: Adam with a rate of 0.01 that is halved every 10 epochs, 50 epochs in batches of 256, each value
-//! of the gradient cut at 5.
+//! Trained as `main.lua` does it ([`DeepMotifConfig::recipe`]), which is what a [study](crate::study::StudyConfig) does
+//! by default, but that the best epoch is that of the validation part; the code's is that of the training part.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -16,11 +16,13 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Rescale;
 use nn_core::layers::{Lstm, RecurrentConfig, dropout};
+use nn_core::optim::{OptimizerConfig, Schedule};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::{ConvBlock, ConvBlockConfig, LONGEST, Stage, dense, pool, strongest_place};
+use super::recipe::Recipe;
 
 /// Which of the three networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -76,6 +78,15 @@ impl DeepMotifConfig {
     /// The published sizes of one of the networks.
     pub fn of(architecture: Architecture) -> Self {
         Self { architecture, ..Self::default() }
+    }
+
+    /// The authors' training (`main.lua`): Adam with a rate of 0.01 that is halved every 10 epochs, 50 epochs in batches
+    /// of 256, each value of a gradient cut at 5. Torch7 adds its 1e-8 before the mean square is corrected for its start.
+    pub fn recipe() -> Recipe {
+        let adam =
+            OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, epsilon_hat: true };
+        let schedule = Schedule::Step { every: 10, factor: 0.5 };
+        Recipe { schedule, clip_value: Some(5.0), ..Recipe::new(adam, 0.01, 256, 50) }
     }
 
     /// # Errors
@@ -193,6 +204,11 @@ impl DeepMotif {
         let states = memory.forward(maps.swap_dims(1, 2), None, None).sequence; // [batch, places, 2 hidden]
         let states = dropout(states, self.config.dropout, rng);
         self.output.forward(states.mean_dim(1).squeeze_dim::<2>(1)) // [batch, outputs]
+    }
+
+    /// Whether it reads from place to place and so has an output after each of them.
+    pub fn is_recurrent(&self) -> bool {
+        self.memory.is_some()
     }
 
     pub(super) fn first_block(&self) -> Option<&ConvBlock> {

@@ -28,14 +28,14 @@ use super::parts::{dense, pad_same};
 use super::recipe::Recipe;
 
 mod encoding;
-mod objective;
+mod task;
 #[cfg(test)]
 mod tests;
 mod vote;
 
 pub use self::encoding::{Encoding, WORDS};
-pub use self::objective::Gene2vecObjective;
-pub use self::vote::{Gene2vec, Gene2vecError, skip_gram};
+pub use self::task::Gene2vecTask;
+pub use self::vote::{Gene2vec, skip_gram};
 
 use self::encoding::Encoded;
 

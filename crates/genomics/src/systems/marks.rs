@@ -1,36 +1,96 @@
-//! From genes with histone marks to the loss of a network and to what decides when training stops.
-
-use std::marker::PhantomData;
+//! Genes with histone marks, for any network that reads `[genes, marks, bins]`.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use nn_core::losses::{BinaryCrossEntropy, Reduction};
-use nn_core::metrics::{self, MetricError};
-use nn_core::train::{Objective, StepContext, StepError};
+use nn_core::config::ConfigError;
+use nn_core::train::StepError;
+use rand_chacha::ChaCha8Rng;
 
 use super::SequenceNet;
-use crate::dataset::{DatasetError, MarkSet};
+use super::attentive_chrome::{AttentiveChrome, AttentiveChromeConfig};
+use super::deep_chrome::{DeepChrome, DeepChromeConfig};
+use crate::baselines::Baseline;
+use crate::dataset::{DatasetError, Labels, MarkSet};
+use crate::kmer::{Counts, KmerConfig, Linear, Loss};
+use crate::model::Predicts;
+use crate::split::SplitKind;
+use crate::task::{Fitted, Rows, Task, TaskError, TaskNetConfig};
 
-/// Genes that pass a network at once when there are many.
-const GENES_AT_ONCE: usize = 512;
-/// Stream of the dropout masks within a step.
-const DROPOUT: u64 = 1;
+/// Sizes of a network that reads histone marks.
+pub trait MarkSizes: Clone {
+    /// The network.
+    type Net: SequenceNet;
 
-/// Learns high from low expression by the cross-entropy of one logit for each gene; labels that are not a number count
-/// nothing. For any network that reads `[genes, marks, bins]`.
-#[derive(Debug)]
-pub struct MarkObjective<'a, M> {
-    set: &'a MarkSet,
-    monitored: &'a [usize],
-    device: Device,
-    network: PhantomData<fn() -> M>,
+    /// Marks and bins that it reads, and logits that it gives.
+    fn shape(&self) -> [usize; 3];
+
+    /// The same for other marks and bins, and one logit.
+    fn with_shape(self, marks: usize, bins: usize) -> Self;
+
+    /// The system with these sizes.
+    fn named(&self) -> TaskNetConfig;
+
+    /// The network with starting values from `rng`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a size out of range.
+    fn build(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<Self::Net, ConfigError>;
 }
 
-impl<'a, M: SequenceNet> MarkObjective<'a, M> {
-    /// The network is judged on the genes `monitored`. `device` is its own, with or without autodiff.
+impl MarkSizes for DeepChromeConfig {
+    type Net = DeepChrome;
+
+    fn shape(&self) -> [usize; 3] {
+        [self.marks, self.bins, self.outputs]
+    }
+
+    fn with_shape(self, marks: usize, bins: usize) -> Self {
+        Self { marks, bins, outputs: 1, ..self }
+    }
+
+    fn named(&self) -> TaskNetConfig {
+        TaskNetConfig::DeepChrome(self.clone())
+    }
+
+    fn build(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<DeepChrome, ConfigError> {
+        self.init(device, rng)
+    }
+}
+
+impl MarkSizes for AttentiveChromeConfig {
+    type Net = AttentiveChrome;
+
+    fn shape(&self) -> [usize; 3] {
+        [self.marks, self.bins, self.outputs]
+    }
+
+    fn with_shape(self, marks: usize, bins: usize) -> Self {
+        Self { marks, bins, outputs: 1, ..self }
+    }
+
+    fn named(&self) -> TaskNetConfig {
+        TaskNetConfig::AttentiveChrome(self.clone())
+    }
+
+    fn build(&self, device: &Device, rng: &mut ChaCha8Rng) -> Result<AttentiveChrome, ConfigError> {
+        self.init(device, rng)
+    }
+}
+
+/// Genes of a set, whose expression is learnt, high or low; a gene without a label counts nothing. Counts are read as
+/// they are, as the authors of both networks have them.
+#[derive(Debug)]
+pub struct MarkTask<'a, C> {
+    set: &'a MarkSet,
+    config: C,
+    rows: Rows,
+}
+
+impl<'a, C: MarkSizes> MarkTask<'a, C> {
+    /// The genes of `set` for networks of `config`, with the marks and bins of the set.
     ///
     /// # Errors
     /// [`DatasetError`] for a set that is empty or does not fit together.
-    pub fn new(set: &'a MarkSet, monitored: &'a [usize], device: &Device) -> Result<Self, DatasetError> {
+    pub fn new(set: &'a MarkSet, config: C) -> Result<Self, DatasetError> {
         let rows = set.len();
         if rows == 0 {
             return Err(DatasetError::Empty { what: "genes" });
@@ -41,72 +101,70 @@ impl<'a, M: SequenceNet> MarkObjective<'a, M> {
                 return Err(DatasetError::Length { what, found, expected, rows });
             }
         }
-        Ok(Self { set, monitored, device: device.clone().inner(), network: PhantomData })
+        let config = config.with_shape(set.marks.len(), set.bins);
+        let rows = Rows {
+            names: set.genes.clone(),
+            loci: vec![None; rows],
+            predicts: Predicts { tasks: vec!["expression".to_owned()], labels: Labels::Binary },
+            targets: set.labels.clone(),
+            groups: None,
+        };
+        Ok(Self { set, config, rows })
     }
 
-    /// # Shapes
-    /// - output `[genes, marks, bins]`
-    fn inputs(&self, genes: &[usize], device: &Device) -> Tensor<3> {
-        let (marks, bins) = (self.set.marks.len(), self.set.bins);
-        let size = marks * bins;
-        let values: Vec<f32> =
-            genes.iter().flat_map(|gene| &self.set.values[gene * size..(gene + 1) * size]).copied().collect();
-        Tensor::from_data(TensorData::new(values, [genes.len(), marks, bins]), device)
-    }
-
-    /// A logit for each of `genes`, which without autodiff leaves no trace in memory.
-    ///
-    /// # Errors
-    /// [`StepError`] when the device does not give the numbers back.
-    pub fn logits(&self, network: &M, genes: &[usize]) -> Result<Vec<f64>, StepError> {
-        let mut found = Vec::with_capacity(genes.len());
-        for genes in genes.chunks(GENES_AT_ONCE) {
-            let logits = network.logits(self.inputs(genes, &self.device), None).try_into_vec_as::<f32>();
-            let logits = logits.map_err(|error| StepError::Device { what: "logits", reason: error.to_string() })?;
-            found.extend(logits.into_iter().map(f64::from));
-        }
-        Ok(found)
+    /// Counts of some genes, `[genes, marks, bins]`.
+    fn values(&self, genes: &[usize]) -> Vec<f32> {
+        let size = self.set.marks.len() * self.set.bins;
+        genes.iter().flat_map(|gene| &self.set.values[gene * size..(gene + 1) * size]).copied().collect()
     }
 }
 
-impl<M: SequenceNet> Objective for MarkObjective<'_, M> {
-    type Model = M;
+impl<C: MarkSizes> Task for MarkTask<'_, C> {
+    type Net = C::Net;
 
-    fn loss(&self, model: &M, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
-        let device = self.device.clone().autodiff();
-        let logits = model.logits(self.inputs(rows, &device), Some(&mut context.rng(DROPOUT))); // [genes, 1]
-        let labels: Vec<f32> = rows.iter().map(|&row| self.set.labels[row]).collect();
-        let known: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(!label.is_nan()))).collect();
-        let labels: Vec<f32> = labels.into_iter().map(|label| if label.is_nan() { 0.0 } else { label }).collect();
-        let column = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [rows.len(), 1]), &device);
-        Ok(BinaryCrossEntropy::default().forward(logits, column(labels), Some(column(known)), Reduction::Mean))
+    fn rows(&self) -> &Rows {
+        &self.rows
     }
 
-    /// `loss`, and `auroc` and `average_precision` where both classes occur.
-    fn validate(&self, model: &M) -> Result<Vec<(String, f64)>, StepError> {
-        let known: Vec<usize> =
-            self.monitored.iter().copied().filter(|&gene| !self.set.labels[gene].is_nan()).collect();
-        if known.is_empty() {
-            return Err(MetricError::Empty.into());
-        }
-        let logits = self.logits(model, &known)?;
-        let high: Vec<bool> = known.iter().map(|&gene| self.set.labels[gene] > 0.5).collect();
-        // ln(1 + e^z) without overflow, of the logit that should be low
-        let losses = logits.iter().zip(&high).map(|(&logit, &high)| {
-            let z = if high { -logit } else { logit };
-            z.max(0.0) + (-z.abs()).exp().ln_1p()
-        });
-        let mut found = vec![("loss".to_owned(), losses.sum::<f64>() / known.len() as f64)];
-        let scores = [
-            ("auroc", metrics::auroc(&high, &logits)),
-            ("average_precision", metrics::average_precision(&high, &logits)),
-        ];
-        for (name, score) in scores {
-            match score {
-                Ok(value) => found.push((name.to_owned(), value)),
-                Err(MetricError::Undefined { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+    fn network(&self) -> TaskNetConfig {
+        self.config.named()
+    }
+
+    fn split(&self) -> SplitKind {
+        SplitKind::Random
+    }
+
+    fn fit(&self, _train: &[usize], _seed: u64) -> Result<Fitted, TaskError> {
+        Ok(Fitted { columns: self.set.marks.clone(), ..Fitted::default() })
+    }
+
+    fn init(&self, _fitted: &Fitted, device: &Device, rng: &mut ChaCha8Rng) -> Result<C::Net, ConfigError> {
+        self.config.build(device, rng)
+    }
+
+    fn logits(
+        &self,
+        net: &C::Net,
+        _fitted: &Fitted,
+        rows: &[usize],
+        device: &Device,
+        noise: Option<&mut ChaCha8Rng>,
+    ) -> Result<Tensor<2>, StepError> {
+        let [marks, bins, _] = self.config.shape();
+        let x = TensorData::new(self.values(rows), [rows.len(), marks, bins]);
+        Ok(net.logits(Tensor::from_data(x, device), noise)) // [genes, 1]
+    }
+
+    /// The majority, and logistic regression on the counts of all bins.
+    fn baselines(&self, train: &[usize], query: &[usize]) -> Result<Vec<Baseline>, TaskError> {
+        let mut found = vec![self.rows.prior(train, query)];
+        let (places, labels): (Vec<usize>, Vec<f64>) = self.rows.known(train, 0).into_iter().unzip();
+        if !places.is_empty() {
+            let learnt: Vec<usize> = places.iter().map(|&place| train[place]).collect();
+            let table = |genes: &[usize]| Counts::of(&self.values(genes), self.set.marks.len() * self.set.bins);
+            let model = Linear::fit(&table(&learnt), &labels, Loss::Logistic, KmerConfig::default().penalty);
+            let name = "logistic regression on all bins".to_owned();
+            found.push(Baseline { name, predicted: model.predict(&table(query)) });
         }
         Ok(found)
     }
@@ -119,12 +177,11 @@ mod tests {
     use burn::module::Module;
     use nn_core::data::{Shuffled, rng};
     use nn_core::optim::OptimizerConfig;
-    use nn_core::train::{FitConfig, Monitor, Supervised, fit};
+    use nn_core::train::{FitConfig, Monitor, Objective, StepContext, Supervised, fit};
 
     use super::*;
-    use crate::systems::attentive_chrome::{AttentiveChrome, AttentiveChromeConfig};
-    use crate::systems::deep_chrome::{DeepChrome, DeepChromeConfig};
     use crate::systems::golden::noise;
+    use crate::task::TaskObjective;
 
     /// Genes with a hill somewhere on noise: of the second mark if they are expressed, of the first if they are not.
     fn planted(genes: usize) -> MarkSet {
@@ -140,10 +197,12 @@ mod tests {
     }
 
     /// The scores of the last 40 of 160 genes after a few epochs over the others.
-    fn trained<M: SequenceNet>(net: M, set: &MarkSet, epochs: usize) -> Vec<(String, f64)> {
+    fn trained<C: MarkSizes + std::fmt::Debug>(config: C, set: &MarkSet, epochs: usize) -> Vec<(String, f64)> {
         let device = Device::flex();
-        let monitored: Vec<usize> = (120..160).collect();
-        let objective = MarkObjective::<M>::new(set, &monitored, &device).unwrap();
+        let task = MarkTask::new(set, config).unwrap();
+        let fitted = task.fit(&[], 1).unwrap();
+        let net = task.init(&fitted, &device.clone().autodiff(), &mut rng(1, &[])).unwrap();
+        let objective = TaskObjective::new(&task, fitted, (120..160).collect(), &device);
         let mut learner = Supervised::new(objective, net, OptimizerConfig::adam().init(), "marks");
         let sampler = Shuffled::new((0..120).collect(), 16);
         let config = FitConfig::new(epochs, 0.01, Monitor::lower("loss"));
@@ -153,25 +212,23 @@ mod tests {
     #[test]
     fn a_planted_rule_is_learnt() {
         let set = planted(160);
-        let device = Device::flex().autodiff();
-        let config = DeepChromeConfig {
-            marks: 2,
-            bins: 20,
-            filters: 8,
-            kernel: 5,
-            pool: 4,
-            hidden: vec![16],
-            ..DeepChromeConfig::default()
-        };
-        let net: DeepChrome = config.init(&device, &mut rng(1, &[])).unwrap();
-        let scores = trained(net, &set, 8);
+        let config =
+            DeepChromeConfig { filters: 8, kernel: 5, pool: 4, hidden: vec![16], ..DeepChromeConfig::default() };
+        let scores = trained(config, &set, 8);
         let names: Vec<&str> = scores.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["loss", "auroc", "average_precision"]);
         assert!(scores[1].1 > 0.95, "{scores:?}");
-        let config = AttentiveChromeConfig { marks: 2, bins: 20, bin_hidden: 8, mark_hidden: 4, outputs: 1 };
-        let net: AttentiveChrome = config.init(&device, &mut rng(1, &[])).unwrap();
-        let scores = trained(net, &set, 8);
+        let config = AttentiveChromeConfig { bin_hidden: 8, mark_hidden: 4, ..AttentiveChromeConfig::default() };
+        let scores = trained(config, &set, 8);
         assert!(scores[1].1 > 0.95, "{scores:?}");
+    }
+
+    /// An objective that judges networks on these genes.
+    fn judged_on<'a>(
+        task: &'a MarkTask<'a, AttentiveChromeConfig>,
+        genes: &[usize],
+    ) -> TaskObjective<'a, MarkTask<'a, AttentiveChromeConfig>> {
+        TaskObjective::new(task, Fitted::default(), genes.to_vec(), &Device::flex())
     }
 
     #[test]
@@ -181,28 +238,24 @@ mod tests {
         let config = AttentiveChromeConfig { marks: 2, bins: 20, bin_hidden: 3, mark_hidden: 2, outputs: 1 };
         let net = config.init(&device, &mut rng(4, &[])).unwrap();
         let context = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 0.1 };
-        let loss = |set: &MarkSet, rows: &[usize]| {
-            let objective = MarkObjective::<AttentiveChrome>::new(set, &[], &device).unwrap();
-            objective.loss(&net, rows, &context).unwrap().try_into_scalar::<f64>().unwrap()
-        };
         let mut holes = set.clone();
         (holes.labels[1], holes.labels[6]) = (f32::NAN, f32::NAN);
-        let (some, all) = (loss(&set, &[0, 2, 3]), loss(&holes, &[0, 1, 2, 3, 6]));
+        let (whole, holed) = (MarkTask::new(&set, config.clone()).unwrap(), MarkTask::new(&holes, config).unwrap());
+        let loss = |task, rows: &[usize]| {
+            judged_on(task, &[]).loss(&net, rows, &context).unwrap().try_into_scalar::<f64>().unwrap()
+        };
+        let (some, all) = (loss(&whole, &[0, 2, 3]), loss(&holed, &[0, 1, 2, 3, 6]));
         // 1e-6: the sums run over other blocks
         assert!((some - all).abs() < 1e-6, "{some} and {all}");
-        let monitored = [0, 1, 2, 3, 6];
-        let objective = MarkObjective::<AttentiveChrome>::new(&holes, &monitored, &device).unwrap();
-        let scores = objective.validate(&net.valid()).unwrap();
+        let scores = judged_on(&holed, &[0, 1, 2, 3, 6]).validate(&net.valid()).unwrap();
         assert!((scores[0].1 - some).abs() < 1e-6, "{scores:?} and {some}");
-        let alone = MarkObjective::<AttentiveChrome>::new(&set, &[0], &device).unwrap();
-        let alone = alone.validate(&net.valid()).unwrap();
+        let alone = judged_on(&whole, &[0]).validate(&net.valid()).unwrap();
         assert!(alone.iter().all(|(name, _)| name != "auroc"), "no AUROC of one class: {alone:?}");
     }
 
     #[test]
     fn sets_that_do_not_fit_together_are_refused() {
-        let device = Device::flex();
-        let error = |set: &MarkSet| MarkObjective::<AttentiveChrome>::new(set, &[], &device).unwrap_err().to_string();
+        let error = |set: &MarkSet| MarkTask::new(set, DeepChromeConfig::default()).unwrap_err().to_string();
         let mut set = planted(3);
         set.labels.pop();
         assert_eq!(error(&set), "2 labels, but 3 are due for 3 rows");

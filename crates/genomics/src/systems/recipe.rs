@@ -26,6 +26,10 @@ pub struct Recipe {
     pub epochs: usize,
     /// Epochs without improvement after which training stops; never if absent.
     pub patience: Option<usize>,
+    /// Size at which each value of a gradient is cut, above 0; none if absent.
+    pub clip_value: Option<f64>,
+    /// Length that the weights which lead to one unit may have, above 0; any if absent.
+    pub max_norm: Option<f64>,
 }
 
 /// Why a system could not be trained.
@@ -46,8 +50,9 @@ pub enum RecipeError {
 impl Recipe {
     /// A rule at a constant learning rate, without an early stop.
     pub fn new(optimizer: OptimizerConfig, learning_rate: f64, batch_size: usize, epochs: usize) -> Self {
-        let (schedule, rates, patience) = (Schedule::Constant, Vec::new(), None);
-        Self { optimizer, learning_rate, schedule, rates, batch_size, epochs, patience }
+        let (schedule, rates) = (Schedule::Constant, Vec::new());
+        let (patience, clip_value, max_norm) = (None, None, None);
+        Self { optimizer, learning_rate, schedule, rates, batch_size, epochs, patience, clip_value, max_norm }
     }
 
     /// Stops after this many epochs without improvement.
@@ -60,6 +65,8 @@ impl Recipe {
     /// [`ConfigError`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         in_range("batch_size", self.batch_size, 1..=1_000_000)?;
+        in_range("clip_value", self.clip_value.unwrap_or(1.0), 1e-9..=1e9)?;
+        in_range("max_norm", self.max_norm.unwrap_or(1.0), 1e-9..=1e9)?;
         self.optimizer.validate()?;
         self.optimizer().map(drop)?;
         self.fit_config(Monitor::lower("loss"), 0).validate()
@@ -73,6 +80,20 @@ impl Recipe {
         self.rates
             .iter()
             .try_fold(self.optimizer.init(), |optimizer, (part, factor)| optimizer.with_rate(part, *factor))
+    }
+
+    /// A learner that starts from `model`, which must be on a device with autodiff. `name` is that of the system.
+    ///
+    /// # Errors
+    /// As [`Recipe::optimizer`].
+    pub fn learner<O: Objective>(
+        &self,
+        objective: O,
+        model: O::Model,
+        name: &str,
+    ) -> Result<Supervised<O>, ConfigError> {
+        let learner = Supervised::new(objective, model, self.optimizer()?, name);
+        Ok(learner.with_clip_value(self.clip_value).with_max_norm(self.max_norm))
     }
 
     /// Settings of [`fit`] with a seed and the metric that decides about the best epoch.
@@ -101,7 +122,7 @@ impl Recipe {
         seed: u64,
     ) -> Result<(O::Model, Outcome), RecipeError> {
         self.validate()?;
-        let mut learner = Supervised::new(objective, model, self.optimizer()?, name);
+        let mut learner = self.learner(objective, model, name)?;
         let sampler = Shuffled::new(rows.to_vec(), self.batch_size);
         let config = self.fit_config(monitor, seed);
         let outcome = fit(&mut learner, &sampler, &config, None, false, &mut (), &AtomicBool::new(false))?;
@@ -120,12 +141,18 @@ mod tests {
         recipe.validate().unwrap();
         let text = serde_json::to_string(&recipe).unwrap();
         assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+        // one that was written before there were bounds
+        let text = text.replace(r#","clip_value":null,"max_norm":null"#, "");
+        assert!(!text.contains("max_norm"), "{text}");
+        assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
         let config = recipe.fit_config(Monitor::lower("mse"), 7);
         assert_eq!((config.patience, config.seed, config.epochs), (Some(3), 7, 10));
         for (field, bad) in [
             ("batch_size", Recipe { batch_size: 0, ..recipe.clone() }),
             ("learning_rate", Recipe { learning_rate: 0.0, ..recipe.clone() }),
             ("factor", Recipe { rates: vec![("a".to_owned(), -1.0)], ..recipe.clone() }),
+            ("clip_value", Recipe { clip_value: Some(0.0), ..recipe.clone() }),
+            ("max_norm", Recipe { max_norm: Some(f64::NAN), ..recipe.clone() }),
         ] {
             let error = bad.validate().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{field} = ")), "{error}");

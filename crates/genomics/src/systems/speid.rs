@@ -26,11 +26,11 @@ use super::blocks::Stage;
 use super::parts::{dense, normalised, penalty};
 use super::recipe::Recipe;
 
-mod objective;
+mod task;
 #[cfg(test)]
 mod tests;
 
-pub use self::objective::SpeidObjective;
+pub use self::task::SpeidTask;
 
 /// Keras 1's addition to the variance.
 const EPSILON: f64 = 1e-3;

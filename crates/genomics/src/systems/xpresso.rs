@@ -1,8 +1,8 @@
 //! Xpresso: the level of a gene's messenger RNA from the sequence around its start and features of the messenger.
 //!
 //! Agarwal and Shendure 2020, *Predicting mRNA abundance directly from genomic sequence using deep convolutional neural
-//! networks*, Cell Reports 31:107663. Layers as in `Fig1_S2/Xpresso.py` of the authors' repository vagarwal87/Xpresso at
-//! 0db50fd; sizes are those of the model that their search found best, as their notebook lists them.
+//! networks*, Cell Reports 31:107663. Layers as in `Fig1_S2/Xpresso.py` of the authors' repository vagarwal87/Xpresso
+//! at 0db50fd; sizes are those of the model that their search found best, as their notebook lists them.
 
 use std::sync::Arc;
 
@@ -13,19 +13,16 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
 use nn_core::layers::{Conv1d, ConvConfig, dropout};
-use nn_core::losses::{Reduction, mse};
 use nn_core::ops::max_pool;
 use nn_core::optim::OptimizerConfig;
-use nn_core::train::{Objective, StepContext, StepError};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CHUNK, dense, numbers, pad_same, tensor};
+use super::parts::{dense, pad_same};
 use super::recipe::Recipe;
-use crate::dataset::{Labels, SequenceSet};
-use crate::evaluate::Judged;
 use crate::locus::Locus;
-use crate::sequence::{Unknown, one_hot};
+
+pub use self::task::XpressoTask;
 
 /// Bases before the start of transcription that the best model reads.
 pub const UPSTREAM: usize = 7000;
@@ -45,15 +42,14 @@ pub const HALF_LIFE_FEATURES: [&str; 8] = [
     "exon junctions per coding base",
 ];
 
-/// Stream of the dropout masks in a step.
-const DROPOUT: u64 = 0;
-
 /// Sizes of the network; the defaults are those of the authors' best model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct XpressoConfig {
     /// Bases around the start of a gene.
     pub length: usize,
+    /// Bases of these that lie upstream of it.
+    pub upstream: usize,
     /// Features of a gene beside them; there may be none.
     pub features: usize,
     /// Filters of the two convolutions.
@@ -72,6 +68,7 @@ impl Default for XpressoConfig {
     fn default() -> Self {
         Self {
             length: UPSTREAM + DOWNSTREAM,
+            upstream: UPSTREAM,
             features: HALF_LIFE_FEATURES.len(),
             filters: [128, 32],
             kernels: [6, 9],
@@ -80,14 +77,6 @@ impl Default for XpressoConfig {
             dropout: [0.000_99, 0.015_46],
         }
     }
-}
-
-/// The window that the best model reads of a gene, in the direction of its strand; the first base of `gene` in that
-/// direction is its start of transcription, and has index [`UPSTREAM`].
-pub fn window(gene: &Locus) -> Locus {
-    let start = gene.five_prime();
-    let base = Locus { contig: Arc::clone(&gene.contig), start, end: start + 1, strand: gene.strand };
-    base.extended(UPSTREAM, DOWNSTREAM - 1)
 }
 
 impl XpressoConfig {
@@ -109,7 +98,16 @@ impl XpressoConfig {
             in_range("dropout", self.dropout[at], 0.0..=0.95)?;
         }
         in_range("length", self.length, self.pools[0] * self.pools[1]..=10_000_000)?;
+        in_range("upstream", self.upstream, 0..=self.length - 1)?;
         in_range("features", self.features, 0..=1_000_000)
+    }
+
+    /// The window that is read of a gene, in the direction of its strand; the first base of `gene` in that direction is
+    /// its start of transcription, and has index `upstream`.
+    pub fn window(&self, gene: &Locus) -> Locus {
+        let start = gene.five_prime();
+        let base = Locus { contig: Arc::clone(&gene.contig), start, end: start + 1, strand: gene.strand };
+        base.extended(self.upstream, self.length - self.upstream - 1)
     }
 
     /// Builds the network: filters from Glorot's normal distribution, dense layers from his uniform one.
@@ -174,99 +172,6 @@ impl Xpresso {
     }
 }
 
-/// Learns the one task of a set of values, by the squared error.
-#[derive(Debug)]
-pub struct XpressoObjective<'a> {
-    set: &'a SequenceSet,
-    features: &'a [f32],
-    config: XpressoConfig,
-    validation: Vec<usize>,
-    device: Device,
-}
-
-impl<'a> XpressoObjective<'a> {
-    /// Learns `set`, whose rows have `features` beside their sequences, `[rows, features]`, with networks of `config`,
-    /// and judges them on the rows `validation`. `device` is that of the networks, with or without autodiff.
-    ///
-    /// # Errors
-    /// What [`XpressoConfig::validate`] finds, and [`ConfigError::Conflict`] when set, features and sizes do not fit
-    /// together.
-    pub fn new(
-        set: &'a SequenceSet,
-        features: &'a [f32],
-        config: XpressoConfig,
-        validation: Vec<usize>,
-        device: &Device,
-    ) -> Result<Self, ConfigError> {
-        config.validate()?;
-        let conflict = |text: String| Err(ConfigError::Conflict(text));
-        set.check().map_err(|error| ConfigError::Conflict(error.to_string()))?;
-        if set.labels != Labels::Values || set.tasks.len() != 1 {
-            return conflict(format!("{} tasks of {:?}; one of values is due", set.tasks.len(), set.labels));
-        }
-        let (found, due) = (features.len(), set.len() * config.features);
-        if found != due || features.iter().any(|value| !value.is_finite()) {
-            return conflict(format!("{found} features of genes; {due} finite numbers are due"));
-        }
-        if set.longest() > config.length {
-            let (longest, length) = (set.longest(), config.length);
-            return conflict(format!("a sequence has {longest} bases, the network reads length = {length}"));
-        }
-        Ok(Self { set, features, config, validation, device: device.clone().inner() })
-    }
-
-    fn forward(&self, model: &Xpresso, rows: &[usize], device: &Device, rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
-        let (batch, length, width) = (rows.len(), self.config.length, self.config.features);
-        let sequences: Vec<&[u8]> = rows.iter().map(|&row| self.set.sequences[row].as_slice()).collect();
-        let x = tensor(one_hot(&sequences, length, Unknown::Zeros), [batch, 4, length], device); // [batch, 4, length]
-        let features = (width > 0).then(|| {
-            let values = rows.iter().flat_map(|&row| &self.features[row * width..][..width]).copied().collect();
-            tensor(values, [batch, width], device) // [batch, features]
-        });
-        model.forward(x, features, rng)
-    }
-
-    fn targets(&self, rows: &[usize]) -> Vec<f32> {
-        rows.iter().map(|&row| self.set.targets[row]).collect()
-    }
-
-    /// Expression of the rows. The model must be in validation state.
-    ///
-    /// # Errors
-    /// [`StepError`] when the device does not give the numbers back.
-    ///
-    /// # Panics
-    /// If a row is not there.
-    pub fn predict(&self, model: &Xpresso, rows: &[usize]) -> Result<Vec<f64>, StepError> {
-        let chunks =
-            rows.chunks(CHUNK).map(|rows| numbers(self.forward(model, rows, &self.device, None), "expression"));
-        Ok(chunks.collect::<Result<Vec<_>, StepError>>()?.concat())
-    }
-}
-
-impl Objective for XpressoObjective<'_> {
-    type Model = Xpresso;
-
-    fn loss(&self, model: &Xpresso, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
-        let device = self.device.clone().autodiff();
-        let found = self.forward(model, rows, &device, Some(&mut context.rng(DROPOUT))); // [batch, 1]
-        let targets = self.targets(rows);
-        let known = targets.iter().map(|value| f32::from(u8::from(!value.is_nan()))).collect();
-        let targets = targets.into_iter().map(|value| if value.is_nan() { 0.0 } else { value }).collect();
-        let [known, targets] = [known, targets].map(|values| tensor(values, [rows.len(), 1], &device));
-        Ok(mse(found, targets, Some(known), Reduction::Mean))
-    }
-
-    /// The scores of values of [`crate::evaluate`]; nothing without rows.
-    fn validate(&self, model: &Xpresso) -> Result<Vec<(String, f64)>, StepError> {
-        if self.validation.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found = self.predict(model, &self.validation)?;
-        let judged = Judged::new(Labels::Values, self.set.tasks.clone(), self.targets(&self.validation), found)?;
-        Ok(judged.scores()?.into_iter().collect())
-    }
-}
-
+mod task;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,10 @@ use genomics::dataset::MarkSet;
 use genomics::io::bam::AlignmentOptions;
 use genomics::io::read_gff;
 use genomics::locus::{Locus, Strand};
-use genomics::systems::deep_chrome::{DeepChrome, DeepChromeConfig};
-use genomics::systems::marks::MarkObjective;
+use genomics::systems::deep_chrome::DeepChromeConfig;
+use genomics::systems::marks::MarkTask;
 use genomics::systems::recipe::Recipe;
+use genomics::task::{Fitted, Task, TaskObjective};
 use nn_core::data::rng;
 use nn_core::optim::OptimizerConfig;
 use nn_core::train::Monitor;
@@ -91,9 +92,10 @@ fn marks_of_bam_files_are_learnt_on_both_strands() {
         hidden: vec![16],
         ..DeepChromeConfig::default()
     };
-    let network: DeepChrome = sizes.init(&device, &mut rng(1, &[])).unwrap();
+    let task = MarkTask::new(&set, sizes).unwrap();
+    let network = task.init(&Fitted::default(), &device, &mut rng(1, &[])).unwrap();
     let (learnt, monitored): (Vec<usize>, Vec<usize>) = (0..GENES).partition(|gene| gene % 10 < 7);
-    let objective = MarkObjective::<DeepChrome>::new(&set, &monitored, &device).unwrap();
+    let objective = TaskObjective::new(&task, Fitted::default(), monitored, &device);
     let recipe = Recipe::new(OptimizerConfig::adam(), 0.01, 8, 10);
     let (_, outcome) = recipe.train("deepchrome", objective, network, &learnt, Monitor::lower("loss"), 1).unwrap();
     let auroc = outcome.best_metrics.iter().find(|(name, _)| name == "auroc").unwrap().1;

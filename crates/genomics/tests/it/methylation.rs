@@ -3,8 +3,9 @@
 use burn::tensor::Device;
 use genomics::io::sets::methylation;
 use genomics::methylation::MethylationTable;
-use genomics::systems::deep_cpg::{DeepCpgConfig, DeepCpgObjective, Modules};
+use genomics::systems::deep_cpg::{DeepCpgConfig, DeepCpgTask, Modules};
 use genomics::systems::recipe::Recipe;
+use genomics::task::{Fitted, TaskObjective};
 use nn_core::data::rng;
 use nn_core::metrics::auroc;
 use nn_core::train::Monitor;
@@ -27,7 +28,7 @@ fn area(table: &MethylationTable, rows: &[usize], scores: &[f64]) -> f64 {
 fn neighbours_fill_in_missing_states_better_than_their_mean() {
     let Some(folder) = path("genomics/deepcpg_cpg") else { return };
     let cells = ["BS27_4_SER", "BS28_2_SER"];
-    let cells = cells.map(|cell| (cell.to_owned(), methylation(&folder.join(format!("{cell}.bed.gz"))).unwrap()));
+    let cells = cells.map(|cell| (cell.to_owned(), methylation(&folder.join(format!("{cell}.bed.gz")), None).unwrap()));
     let table = MethylationTable::from_cells(&cells).unwrap();
     assert_eq!((table.len(), table.cells().len()), (17_023, 2));
     assert_eq!(table.sites()[0].to_string(), "18:3000023-3000023(+)");
@@ -45,11 +46,12 @@ fn neighbours_fill_in_missing_states_better_than_their_mean() {
         ..DeepCpgConfig::default()
     };
     let device = Device::flex();
-    let objective = || DeepCpgObjective::new(&table, None, config.clone(), validation.clone(), &device).unwrap();
+    let task = DeepCpgTask::new(&table, None, config.clone()).unwrap();
+    let objective = || TaskObjective::new(&task, Fitted::default(), validation.clone(), &device);
     let model = config.init(&device.clone().autodiff(), &mut rng(1, &[])).unwrap();
     let recipe = Recipe { learning_rate: 3e-3, epochs: 3, ..DeepCpgConfig::recipe() };
     let (model, _) = recipe.train("deep-cpg", objective(), model, &train, Monitor::higher("auroc"), 1).unwrap();
-    let found = area(&table, &test, &objective().probabilities(&model, &test).unwrap());
+    let found = area(&table, &test, &objective().predict(&model, &test).unwrap());
 
     let neighbours = table.neighbours(&test, 10, 25_000);
     let means: Vec<f64> =

@@ -180,7 +180,7 @@ fn numbers_along_the_genome() {
     }
     if let Some(folder) = data::path("genomics/deepcpg_cpg") {
         for (cell, methylated) in [("BS27_4_SER", 4_069), ("BS28_2_SER", 6_859)] {
-            let sites = sets::methylation(&folder.join(format!("{cell}.bed.gz"))).unwrap();
+            let sites = sets::methylation(&folder.join(format!("{cell}.bed.gz")), None).unwrap();
             assert_eq!(sites.len(), 10_000);
             assert_eq!(sites.iter().filter(|(_, state)| *state == 1.0).count(), methylated);
         }
@@ -236,11 +236,11 @@ fn damaged_files_get_an_answer() {
                 Ok(())
             }),
         ),
-        (b"18\t3000023\t1.0\n18\t3000086\t0\n", Box::new(|path: &Path| sets::methylation(path).map(drop))),
+        (b"18\t3000023\t1.0\n18\t3000086\t0\n", Box::new(|path: &Path| sets::methylation(path, None).map(drop))),
         (
             b"enhancer_chrom,enhancer_start,enhancer_end,promoter_chrom,promoter_start,promoter_end,label\n\
               chr1,1,5,chr1,8,9,1\nchr1,1,5,chr2,8,9,0\n",
-            Box::new(|path: &Path| tables::interactions(path).map(drop)),
+            Box::new(|path: &Path| tables::interactions(path, None).map(drop)),
         ),
         (b"#alias\nchr1\t1\tNC_000001.10\nchr2\t2\n", Box::new(|path: &Path| read_aliases(path).map(drop))),
     ];

@@ -10,10 +10,10 @@ use anyhow::Context;
 use genomics::dataset::{Labels, MarkSet};
 use genomics::evaluate::{Judged, Scores};
 use genomics::synthetic::{MarkConfig, MarkTruth, marks};
-use genomics::systems::SequenceNet;
 use genomics::systems::attentive_chrome::{AttentiveChrome, AttentiveChromeConfig};
 use genomics::systems::deep_chrome::DeepChromeConfig;
-use genomics::systems::marks::MarkObjective;
+use genomics::systems::marks::{MarkSizes, MarkTask};
+use genomics::task::{Fitted, Task as _, TaskObjective};
 use nn_core::burn::module::Module;
 use nn_core::burn::tensor::{Device, Tensor, TensorData};
 use nn_core::data::{Fractions, Shuffled, Split, random, rng};
@@ -84,11 +84,8 @@ pub(super) fn run(
     };
     for model in 0..config.models {
         let seed = config.seed + model as u64;
-        let network =
-            AttentiveChromeConfig { marks: set.marks.len(), bins: set.bins, ..AttentiveChromeConfig::default() }
-                .init(&device.clone().autodiff(), &mut rng(seed, &[0]))?;
-        let (network, epochs) = run.train(&format!("seed-{model}"), network, seed)?;
-        let scores = run.scores(&network)?;
+        let task = MarkTask::new(&set, AttentiveChromeConfig::default())?;
+        let (network, epochs, scores) = run.train(&format!("seed-{model}"), &task, seed)?;
         for name in ["auroc", "average_precision", "accuracy"] {
             found.metrics.entry(name).or_default().extend(scores.get(name));
         }
@@ -104,10 +101,9 @@ pub(super) fn run(
             ));
         }
     }
-    let deep = DeepChromeConfig { marks: set.marks.len(), bins: set.bins, ..DeepChromeConfig::default() }
-        .init(&device.clone().autodiff(), &mut rng(config.seed, &[0]))?;
-    let (deep, _) = run.train("deepchrome", deep, config.seed)?;
-    found.baselines.insert("DeepChrome", run.scores(&deep)?);
+    let deep = MarkTask::new(&set, DeepChromeConfig::default())?;
+    let (_, _, scores) = run.train("deepchrome", &deep, config.seed)?;
+    found.baselines.insert("DeepChrome", scores);
     found.baselines.insert("logistic regression on all bins", run.logistic()?);
     Ok(found)
 }
@@ -124,10 +120,16 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The network after its best epoch, and the epochs that were run.
-    fn train<M: SequenceNet>(&self, name: &str, network: M, seed: u64) -> anyhow::Result<(M, usize)> {
+    /// The network after its best epoch, the epochs that were run, and the scores on the test part.
+    fn train<C: MarkSizes>(
+        &self,
+        name: &str,
+        task: &MarkTask<'_, C>,
+        seed: u64,
+    ) -> anyhow::Result<(C::Net, usize, Scores)> {
         say(self.common, &format!("{name}: training on {} genes", self.split.train.len()));
-        let objective = MarkObjective::new(self.set, &self.split.validation, self.device)?;
+        let objective = TaskObjective::new(task, Fitted::default(), self.split.validation.clone(), self.device);
+        let network = task.init(&Fitted::default(), &self.device.clone().autodiff(), &mut rng(seed, &[0]))?;
         let mut learner =
             Supervised::new(objective, network, OptimizerConfig::adam().init(), name).with_clip_norm(Some(CLIP));
         let sampler = Shuffled::new(self.split.train.clone(), BATCH);
@@ -143,13 +145,9 @@ impl Run<'_> {
         if outcome.stopped == StopReason::Interrupted {
             return Err(Stopped(format!("{name} was not trained to its end; nothing was written")).into());
         }
-        Ok((learner.into_model()?, outcome.epochs_run))
-    }
-
-    /// Scores of a network on the test part.
-    fn scores<M: SequenceNet>(&self, network: &M) -> anyhow::Result<Scores> {
-        let objective = MarkObjective::new(self.set, &self.split.validation, self.device)?;
-        self.judge(objective.logits(network, &self.split.test)?)
+        let network = learner.model()?.valid();
+        let scores = self.judge(learner.objective().predict(&network, &self.split.test)?)?;
+        Ok((network, outcome.epochs_run, scores))
     }
 
     fn judge(&self, logits: Vec<f64>) -> anyhow::Result<Scores> {

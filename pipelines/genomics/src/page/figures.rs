@@ -5,10 +5,9 @@ use genomics::dataset::Labels;
 use genomics::evaluate::{BINS, Judged, precision_recall, reliability, roc};
 use genomics::sequence::gc_content;
 use nn_core::metrics::MetricError;
-use workbench::figure::{Axes, Panel, Series, calibration, histograms, lines, scatter};
-use workbench::observe::{METRICS_LOG, curves};
+use workbench::figure::{self, Axes, Panel, Series, histograms, lines, scatter};
+use workbench::page::Figures;
 use workbench::report::Section;
-use workbench::run::RunFolder;
 
 /// Curves in one figure at most.
 const CURVES: usize = 6;
@@ -16,141 +15,101 @@ const CURVES: usize = 6;
 type Points = Vec<(f64, f64)>;
 type Curve = fn(&[bool], &[f64]) -> Result<Points, MetricError>;
 
-/// Writes each figure to the run folder as well.
-pub(crate) struct Figures<'a> {
-    folder: &'a RunFolder,
-}
-
-impl<'a> Figures<'a> {
-    pub(crate) fn new(folder: &'a RunFolder) -> Self {
-        Self { folder }
-    }
-
-    /// Keeps a figure and returns it.
-    pub(crate) fn keep(&self, name: &str, svg: String) -> anyhow::Result<String> {
-        self.folder.write(&format!("figures/{name}.svg"), &svg)?;
-        Ok(svg)
-    }
-
-    /// ROC and precision against recall, or predicted against measured.
-    pub(super) fn results(&self, f: &Findings<'_>, mut section: Section) -> anyhow::Result<Section> {
-        let together = &f.tested.together;
-        if matches!(f.loaded.set.labels, Labels::Values) {
-            for (task, name) in f.loaded.set.tasks.iter().enumerate().take(CURVES) {
-                let (measured, predicted) = together.values(task);
-                if measured.is_empty() {
-                    continue;
-                }
-                let axes =
-                    Axes { title: &format!("Predicted against measured, {name}"), x: "measured", y: "predicted" };
-                let svg = scatter(&axes, &measured, &predicted, &[])?;
-                let caption = format!("{name}: mean prediction of the models for each row of the test part.");
-                section = section.figure(caption, self.keep(&format!("scatter-{task}"), svg)?);
-            }
-            return Ok(section);
-        }
-        let tasks = two_classes(f, together);
-        let kinds: [(&str, &str, &str, &str, Curve); 2] = [
-            ("roc", "Receiver operating characteristic", "false positive rate", "true positive rate", roc),
-            ("precision-recall", "Precision against recall", "recall", "precision", precision_recall),
-        ];
-        for (file, title, x, y, of) in kinds {
-            let found: Vec<(&str, Points)> = tasks
-                .iter()
-                .filter_map(|(name, labels, logits)| Some((name.as_str(), of(labels, logits).ok()?)))
-                .take(CURVES)
-                .collect();
-            if found.is_empty() {
+/// ROC and precision against recall, or predicted against measured.
+pub(super) fn results(figures: Figures<'_>, f: &Findings<'_>, mut section: Section) -> anyhow::Result<Section> {
+    let together = &f.tested.together;
+    if matches!(f.loaded.set.labels, Labels::Values) {
+        for (task, name) in f.loaded.set.tasks.iter().enumerate().take(CURVES) {
+            let (measured, predicted) = together.values(task);
+            if measured.is_empty() {
                 continue;
             }
-            let series: Vec<Series<'_>> = found.iter().map(|(name, points)| Series { name, points }).collect();
-            let svg = lines(&Axes { title, x, y }, &series, None)?;
-            let caption = format!("{title}, mean of the models on the test part.");
-            section = section.figure(caption, self.keep(file, svg)?);
+            let axes = Axes { title: &format!("Predicted against measured, {name}"), x: "measured", y: "predicted" };
+            let svg = scatter(&axes, &measured, &predicted, &[])?;
+            let caption = format!("{name}: mean prediction of the models for each row of the test part.");
+            section = section.figure(caption, figures.keep(&format!("scatter-{task}"), svg)?);
         }
-        Ok(section)
+        return Ok(section);
     }
-
-    /// Share of G and C in each class: where the two differ, a score may be of composition alone.
-    pub(super) fn composition(&self, f: &Findings<'_>, section: Section) -> anyhow::Result<Section> {
-        let set = &f.loaded.set;
-        let gc: Vec<f64> = set.sequences.iter().map(|sequence| gc_content(sequence)).collect();
-        let parts: Vec<(String, Vec<f64>)> = match &set.labels {
-            Labels::Values => vec![("all rows".to_owned(), gc)],
-            Labels::Binary => {
-                let of = |wanted: f32| {
-                    let rows = (0..set.len()).filter(|&row| set.target(row, 0) == Some(wanted));
-                    rows.map(|row| gc[row]).collect::<Vec<_>>()
-                };
-                vec![(format!("{}: yes", set.tasks[0]), of(1.0)), (format!("{}: no", set.tasks[0]), of(0.0))]
-            }
-            Labels::Classes(classes) => {
-                let of = |class: usize| {
-                    let rows = (0..set.len()).filter(|&row| set.target(row, 0) == Some(class as f32));
-                    rows.map(|row| gc[row]).collect::<Vec<_>>()
-                };
-                classes.iter().enumerate().map(|(class, name)| (name.clone(), of(class))).collect()
-            }
-        };
-        let panels: Vec<Panel<'_>> = parts
-            .iter()
-            .filter(|(_, values)| !values.is_empty())
-            .take(CURVES)
-            .map(|(name, values)| Panel { name, values })
-            .collect();
-        if panels.is_empty() {
-            return Ok(section);
-        }
-        let axes = Axes { title: "Share of G and C", x: "share of G and C", y: "% of the sequences" };
-        let svg = histograms(&axes, &panels, 40)?;
-        Ok(section.figure("Share of G and C in the sequences of each class.", self.keep("composition", svg)?))
-    }
-
-    /// The learning curve of a model.
-    pub(super) fn learning(
-        &self,
-        section: Section,
-        log: &str,
-        model: usize,
-        best: Option<(f64, &str)>,
-        caption: &str,
-    ) -> anyhow::Result<Section> {
-        // A run whose log could not be written has said so.
-        let log = self.folder.file(&format!("{log}/{METRICS_LOG}"))?;
-        let found = if log.is_file() { curves(&log)? } else { Vec::new() };
-        let shown: Vec<_> = found.iter().filter(|curve| curve.name.ends_with("loss")).collect();
-        let series: Vec<Series<'_>> =
-            shown.iter().map(|curve| Series { name: &curve.name, points: &curve.points }).collect();
-        if series.iter().all(|series| series.points.is_empty()) {
-            return Ok(section);
-        }
-        let svg = lines(&Axes { title: "Learning curves", x: "epoch", y: "mean loss" }, &series, best)?;
-        Ok(section.figure(caption, self.keep(&format!("learning-{model}"), svg)?))
-    }
-
-    /// Observed share of positives by predicted probability.
-    pub(super) fn calibration(&self, f: &Findings<'_>) -> anyhow::Result<Section> {
-        let section = Section::new("Calibration");
-        let tasks = two_classes(f, &f.tested.together);
+    let tasks = two_classes(f, together);
+    let kinds: [(&str, &str, &str, &str, Curve); 2] = [
+        ("roc", "Receiver operating characteristic", "false positive rate", "true positive rate", roc),
+        ("precision-recall", "Precision against recall", "recall", "precision", precision_recall),
+    ];
+    for (file, title, x, y, of) in kinds {
         let found: Vec<(&str, Points)> = tasks
             .iter()
-            .filter_map(|(name, labels, logits)| {
-                let bins = reliability(labels, logits, BINS).ok()?;
-                let points: Points = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
-                (!points.is_empty()).then_some((name.as_str(), points))
-            })
+            .filter_map(|(name, labels, logits)| Some((name.as_str(), of(labels, logits).ok()?)))
             .take(CURVES)
             .collect();
         if found.is_empty() {
-            return Ok(section.paragraph("The model predicts values, which have no probability to be calibrated."));
+            continue;
         }
         let series: Vec<Series<'_>> = found.iter().map(|(name, points)| Series { name, points }).collect();
-        let axes = Axes { title: "Reliability", x: "predicted probability", y: "observed share of positives" };
-        let caption = "Rows of the test part in ten bins of predicted probability. On the diagonal, probabilities are \
-                       shares; the test part must have as many positives as the use has for that to hold there.";
-        let svg = calibration(&axes, &series)?;
-        Ok(section.figure(caption, self.keep("reliability", svg)?))
+        let svg = lines(&Axes { title, x, y }, &series, None)?;
+        let caption = format!("{title}, mean of the models on the test part.");
+        section = section.figure(caption, figures.keep(file, svg)?);
     }
+    Ok(section)
+}
+
+/// Share of G and C in each class: where the two differ, a score may be of composition alone.
+pub(super) fn composition(figures: Figures<'_>, f: &Findings<'_>, section: Section) -> anyhow::Result<Section> {
+    let set = &f.loaded.set;
+    let gc: Vec<f64> = set.sequences.iter().map(|sequence| gc_content(sequence)).collect();
+    let parts: Vec<(String, Vec<f64>)> = match &set.labels {
+        Labels::Values => vec![("all rows".to_owned(), gc)],
+        Labels::Binary => {
+            let of = |wanted: f32| {
+                let rows = (0..set.len()).filter(|&row| set.target(row, 0) == Some(wanted));
+                rows.map(|row| gc[row]).collect::<Vec<_>>()
+            };
+            vec![(format!("{}: yes", set.tasks[0]), of(1.0)), (format!("{}: no", set.tasks[0]), of(0.0))]
+        }
+        Labels::Classes(classes) => {
+            let of = |class: usize| {
+                let rows = (0..set.len()).filter(|&row| set.target(row, 0) == Some(class as f32));
+                rows.map(|row| gc[row]).collect::<Vec<_>>()
+            };
+            classes.iter().enumerate().map(|(class, name)| (name.clone(), of(class))).collect()
+        }
+    };
+    let panels: Vec<Panel<'_>> = parts
+        .iter()
+        .filter(|(_, values)| !values.is_empty())
+        .take(CURVES)
+        .map(|(name, values)| Panel { name, values })
+        .collect();
+    if panels.is_empty() {
+        return Ok(section);
+    }
+    let axes = Axes { title: "Share of G and C", x: "share of G and C", y: "% of the sequences" };
+    let svg = histograms(&axes, &panels, 40)?;
+    Ok(section.figure("Share of G and C in the sequences of each class.", figures.keep("composition", svg)?))
+}
+
+/// Observed share of positives by predicted probability.
+pub(super) fn calibration(figures: Figures<'_>, f: &Findings<'_>) -> anyhow::Result<Section> {
+    let section = Section::new("Calibration");
+    let tasks = two_classes(f, &f.tested.together);
+    let found: Vec<(&str, Points)> = tasks
+        .iter()
+        .filter_map(|(name, labels, logits)| {
+            let bins = reliability(labels, logits, BINS).ok()?;
+            let points: Points = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+            (!points.is_empty()).then_some((name.as_str(), points))
+        })
+        .take(CURVES)
+        .collect();
+    if found.is_empty() {
+        return Ok(section.paragraph("The model predicts values, which have no probability to be calibrated."));
+    }
+    let series: Vec<Series<'_>> = found.iter().map(|(name, points)| Series { name, points }).collect();
+    let axes = Axes { title: "Reliability", x: "predicted probability", y: "observed share of positives" };
+    let caption = "Rows of the test part in ten bins of predicted probability. On the diagonal, probabilities are \
+                   shares; the test part must have as many positives as the use has for that to hold there.";
+    let svg = figure::calibration(&axes, &series)?;
+    Ok(section.figure(caption, figures.keep("reliability", svg)?))
 }
 
 /// Labels and logits of each task; of classes, of each against the rest.

@@ -1,8 +1,8 @@
 //! The motifs that the first model rests on, those of its filters, and what they are called in a database.
 
 use super::Model;
-use crate::config::{ExplainConfig, RunConfig};
-use crate::explain::{Named, Patterns, attribute, best, named, q_value, quickest};
+use crate::config::RunConfig;
+use crate::explain::{ExplainConfig, Named, Patterns, attribute, best, named, q_value, quickest};
 use crate::page::Figures;
 use genomics::dataset::Labels;
 use genomics::explain::Inputs;
@@ -84,7 +84,7 @@ impl Motifs {
     }
 
     /// The section of the report.
-    pub(crate) fn section(&self, figures: &Figures<'_>) -> anyhow::Result<Section> {
+    pub(crate) fn section(&self, figures: Figures<'_>) -> anyhow::Result<Section> {
         let mut section = Section::new("Motifs");
         if let Some(patterns) = &self.patterns {
             section = section
@@ -158,11 +158,10 @@ fn rests_on(study: &Study<'_>, model: &Model, database: &MotifDatabase) -> anyho
     let windows: Vec<&[u8]> = rows.iter().map(|&row| read.window_of(&set.sequences[row])).collect();
     let inputs = Inputs::new(&windows, ensemble.window(), read.unknown, &model.sequence.device())?;
     let settings = ExplainConfig {
-        device: String::new(),
         seed: study.config().seed,
         method: quickest(&ensemble, &inputs).to_owned(),
-        shown: DRAWN,
         shuffles: SHUFFLES,
+        ..ExplainConfig::default()
     };
     let found = attribute(&ensemble, &inputs, &settings, 0)?;
     Ok(Some(Patterns::find(&windows, &found.per_base, Some(database))?))

@@ -78,26 +78,36 @@ fn intervals(
     judged: &Judged,
 ) -> anyhow::Result<(Drawn, BTreeMap<&'static str, Interval>)> {
     let (drawn, groups) = study.bootstrap_groups(rows);
+    Ok((drawn, resampled(&groups, &study.set().labels, judged, study.config().seed)?))
+}
+
+/// Intervals of the shown scores, by resampling the groups of the rows.
+pub(super) fn resampled(
+    groups: &[u64],
+    labels: &Labels,
+    judged: &Judged,
+    seed: u64,
+) -> anyhow::Result<BTreeMap<&'static str, Interval>> {
     let mut found = BTreeMap::new();
-    for &name in shown_scores(&study.set().labels) {
+    for &name in shown_scores(labels) {
         let statistic = |rows: &[usize]| judged.select(rows).score(name);
-        match metrics::interval(&groups, RESAMPLES, LEVEL, study.config().seed, statistic) {
+        match metrics::interval(groups, RESAMPLES, LEVEL, seed, statistic) {
             Ok(interval) => drop(found.insert(name, interval)),
             Err(metrics::MetricError::Undefined { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((drawn, found))
+    Ok(found)
 }
 
 /// Mean and spread of each score over the models, with the interval of the first.
-pub(super) fn summaries(tested: &Tested) -> BTreeMap<String, Summary> {
-    let names = tested.scores.first().into_iter().flat_map(|scores| scores.keys());
+pub(super) fn summaries(scores: &[Scores], intervals: &BTreeMap<&'static str, Interval>) -> BTreeMap<String, Summary> {
+    let names = scores.first().into_iter().flat_map(|scores| scores.keys());
     names
         .filter_map(|name| {
-            let values: Vec<f64> = tested.scores.iter().filter_map(|scores| scores.get(name).copied()).collect();
+            let values: Vec<f64> = scores.iter().filter_map(|scores| scores.get(name).copied()).collect();
             let summary = Summary::of(values)?;
-            let summary = match tested.intervals.get(name.as_str()) {
+            let summary = match intervals.get(name.as_str()) {
                 Some(interval) => summary.interval(interval.low, interval.high),
                 None => summary,
             };
@@ -131,8 +141,19 @@ pub(super) fn write_predictions(folder: &RunFolder, study: &Study<'_>, tested: &
 
 /// The table of results: baselines, then the models.
 pub(crate) fn table(config: &RunConfig, labels: &Labels, metrics: &RunMetrics, baselines: &[Baseline]) -> Table {
+    table_of(config.study.network.system(), config.study.folds, labels, metrics, baselines)
+}
+
+/// The same for any system.
+pub(super) fn table_of(
+    system: &str,
+    folds: usize,
+    labels: &Labels,
+    metrics: &RunMetrics,
+    baselines: &[Baseline],
+) -> Table {
     let shown = shown_scores(labels);
-    let part = if config.study.folds > 0 { "test folds" } else { "test part" };
+    let part = if folds > 0 { "test folds" } else { "test part" };
     let mut table = Table::new(format!("{}, {} split, {part}", metrics.dataset, metrics.split)).text("model");
     for &name in shown {
         table = table.number(name);
@@ -149,7 +170,6 @@ pub(crate) fn table(config: &RunConfig, labels: &Labels, metrics: &RunMetrics, b
             None => format!("{:.3}", s.mean),
         },
     });
-    let system = config.study.network.system();
     table.push([format!("{system} ({})", counted(metrics.models, "model"))].into_iter().chain(row));
     table
 }

@@ -1,20 +1,18 @@
 //! The demo leaves a complete run folder behind.
 
-use crate::browser::dump_dom;
 use crate::command::demo_run;
 use serde_json::Value;
 use std::fs;
+use tests::browser::is_drawn;
+use tests::run::is_complete;
 
 fn json(name: &str) -> Value {
-    let path = demo_run().join(name);
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .unwrap()
+    tests::run::json(&demo_run().join(name))
 }
 
 #[test]
 fn the_run_folder_is_complete() {
-    let run = demo_run();
-    for name in [
+    let names = [
         "config.toml",
         "environment.json",
         "data.json",
@@ -30,18 +28,8 @@ fn the_run_folder_is_complete() {
         "demo/effects.tsv",
         "demo/coverage.bw",
         "demo/chr1.bw",
-    ] {
-        let size = fs::metadata(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).len();
-        assert!(size > 0, "{name} is empty");
-    }
-    let figures = fs::read_dir(run.join("figures")).unwrap();
-    assert!(figures.count() > 3, "there are hardly any figures");
-    let left: Vec<_> = fs::read_dir(run)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .filter(|n| n.to_string_lossy().ends_with(".tmp"))
-        .collect();
-    assert!(left.is_empty(), "temporary files were left: {left:?}");
+    ];
+    is_complete(demo_run(), &names, 4);
 }
 
 #[test]
@@ -96,29 +84,7 @@ fn every_variant_and_every_interval_has_its_row() {
 /// The report is opened in a browser: all figures are drawn, the console stays empty, nothing is loaded from elsewhere.
 #[test]
 fn the_report_is_drawn_in_a_browser() {
-    let report = demo_run().join("report.html");
-    let source = fs::read_to_string(&report).unwrap();
-    for foreign in ["src=\"http", "href=\"http://fonts", "@import", "<link rel=\"stylesheet\""] {
-        assert!(!source.contains(foreign), "the report is not self-contained: {foreign}");
-    }
-    for width in [1280, 420] {
-        let Some((dom, console)) = dump_dom(&report, width) else { return };
-        assert!(console.is_empty(), "at {width} px the console says: {console:#?}");
-        let figures: Vec<&str> =
-            dom.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|(f, _)| f).collect();
-        let figures: Vec<&str> = figures
-            .into_iter()
-            .filter(|figure| figure.split('>').next().is_some_and(|tag| tag.contains("figure")))
-            .collect();
-        assert!(figures.len() >= 4, "only {} figures", figures.len());
-        for figure in figures {
-            let shapes = ["<path", "<circle", "<rect", "<polyline", "<polygon", "<line"];
-            let drawn: usize = shapes.iter().map(|shape| figure.matches(shape).count()).sum();
-            let name = figure.split('>').next().unwrap_or_default();
-            assert!(drawn > 5, "at {width} px only {drawn} shapes in: {name}");
-            assert!(!figure.contains("NaN"), "a coordinate is not a number in: {name}");
-        }
-    }
+    is_drawn(&demo_run().join("report.html"), 4);
 }
 
 /// The whole demo, as a user starts it: what it promises is what it shows.
@@ -128,9 +94,7 @@ fn the_planted_motif_is_found_and_the_disrupting_variants_rank_first() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run").to_string_lossy().into_owned();
     crate::command::galen_genomics(&["demo", "--run-dir", &run]).ends_with(0);
-    let read = |name: &str| -> Value {
-        serde_json::from_str(&fs::read_to_string(folder.path().join("run").join(name)).unwrap()).unwrap()
-    };
+    let read = |name: &str| tests::run::json(&folder.path().join("run").join(name));
     let metrics = read("metrics.json");
     assert!(metrics["metrics"]["auroc"]["mean"].as_f64().is_some_and(|auroc| auroc > 0.95), "{metrics}");
     assert_eq!(metrics["metrics"]["motif_recovered"]["mean"].as_f64(), Some(1.0), "{metrics}");

@@ -2,16 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(clippy::print_stderr, reason = "a test that needs what is not there says so")]
 
-mod browser;
 mod command;
 mod coverage;
+mod dashboards;
 mod data;
 mod demo;
 mod explain;
 mod faults;
+mod faults_more;
+mod first_layer;
 mod messages;
 mod predict;
 mod prepare;
+mod reads;
+mod recipes;
 mod resume;
 mod study;
+mod tasks;
 mod variants;

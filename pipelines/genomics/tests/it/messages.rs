@@ -1,9 +1,9 @@
 //! What goes wrong is told once, with the place and the remedy, and the exit status says whose fault it is: 1 for the data
 //! or the run, 2 for the command line or the configuration.
 
-use crate::command::{demo_run, folder_with, galen_genomics, galen_genomics_in, galen_genomics_with};
+use crate::command::{PROGRAM, demo_run, folder_with, galen_genomics, galen_genomics_in};
 use crate::data::{fasta, genome, table};
-use std::path::Path;
+use tests::command::devices_are_named;
 
 #[test]
 fn usage_and_configuration_end_with_2() {
@@ -73,13 +73,7 @@ fn every_command_shows_its_settings() {
         ("coverage", vec!["--bam", "x.bam", "--size", "200"], vec!["bin = 50", "size = 200"]),
         ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "contigs = 5"]),
     ] {
-        let arguments: Vec<&str> = [verb, "--print-config"].into_iter().chain(more).collect();
-        let shown =
-            galen_genomics_with(Path::new("."), &arguments, &[("GALEN_SEED", "5"), ("GALEN_DEVICE", "ndarray")]);
-        let shown = shown.ends_with(0).stdout;
-        for line in lines {
-            assert!(shown.contains(line), "{verb}: {line} is missing in:\n{shown}");
-        }
+        PROGRAM.shows_settings(verb, &more, &lines);
     }
 }
 
@@ -133,9 +127,7 @@ fn data_that_is_not_there_ends_with_1_and_is_named() {
         (vec!["predict", "--model", "absent", "--fasta", "a.fa"], "absent"),
         (vec!["coverage", "--bam", "absent.bam"], "absent.bam"),
     ] {
-        let finished = galen_genomics(&arguments).ends_with(1).says(text);
-        assert!(finished.stdout.is_empty(), "results only on stdout: {}", finished.stdout);
-        assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
+        galen_genomics(&arguments).ends_with(1).says(text).says_no_more();
     }
 }
 
@@ -154,18 +146,10 @@ fn a_model_of_other_tasks_is_refused() {
 fn a_device_that_was_not_compiled_in_names_its_feature() {
     let folder = folder_with(&[("a.fa", ">x\nACGTACGT\n")]);
     let model = demo_run().to_string_lossy().into_owned();
-    let predict = |device: &str| {
+    devices_are_named(cfg!(feature = "cuda"), |device| {
         let arguments = ["predict", "--model", &model, "--fasta", "a.fa", "--device", device];
         galen_genomics_in(folder.path(), &arguments)
-    };
-    let unknown = predict("tpu");
-    assert_ne!(unknown.code, Some(0));
-    unknown.says("use cpu, ndarray, cuda:N or gpu:N");
-    if cfg!(not(feature = "cuda")) {
-        let absent = predict("cuda:0");
-        assert_ne!(absent.code, Some(0));
-        absent.says("--features cuda");
-    }
+    });
 }
 
 #[test]

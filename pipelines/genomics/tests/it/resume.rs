@@ -1,57 +1,26 @@
 //! A run that was stopped ends as if nothing had happened, on the same data and in a folder of its own.
 
-use crate::command::{Started, folder_with, galen_genomics_in, start};
+use crate::command::{PROGRAM, folder_with, galen_genomics_in};
 use crate::data::{quick, table};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tests::run::{json, names_the_holder, nothing_is_left, started};
 
 /// `train` on `a.csv` into `run`, with a network of a few filters.
 fn train(run: &str, epochs: &str, models: &str) -> Vec<String> {
     quick(&["train", "--data", "a.csv", "--split", "random", "--run-dir", run, "--epochs", epochs, "--models", models])
 }
 
-/// Whether the first model of the run has a checkpoint.
-fn has_checkpoint(run: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(run.join("checkpoint/seed-0/last")) else { return false };
-    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("manifest-"))
-}
-
-/// Starts a run in `folder` and waits for its first checkpoint.
-fn started(folder: &Path, epochs: &str, models: &str) -> Started {
-    let mut run = start(folder, &train("stopped", epochs, models));
-    run.wait_for(|| has_checkpoint(&folder.join("stopped")));
-    run
-}
-
 fn metrics(folder: &Path, run: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder.join(run).join("metrics.json")).unwrap()).unwrap()
+    json(&folder.join(run).join("metrics.json"))
 }
 
 #[cfg(unix)]
 #[test]
 fn a_stopped_run_ends_in_the_same_bytes() {
     let folder = folder_with(&[("a.csv", &table(120, 1))]);
-    let path = folder.path();
-    galen_genomics_in(path, &train("whole", "12", "2")).ends_with(0);
-
-    let run = started(path, "12", "2");
-    run.interrupt();
-    let stopped = run.finish().ends_with(130).says("interrupted: stopped by Ctrl-C after a checkpoint was written");
-    assert!(!path.join("stopped/metrics.json").exists());
-    let command = stopped.stderr.split("resume with: ").nth(1).expect("a command").lines().next().unwrap();
-    assert_eq!(command, "galen-genomics train --run-dir stopped --resume");
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
-    galen_genomics_in(path, &words).ends_with(0).says("resumed at epoch");
-
-    for model in ["model/seed-0.safetensors", "model/seed-1.safetensors"] {
-        let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join(model)).unwrap());
-        assert!(whole == stopped, "{model} differs");
-    }
-    let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
-    for key in ["metrics", "baselines", "epochs", "seeds", "data"] {
-        assert_eq!(whole[key], stopped[key], "{key}");
-    }
+    tests::run::ends_in_the_same_bytes(&PROGRAM, folder.path(), "seed", |run| train(run, "12", "2"));
 }
 
 /// As if the machine had lost its power: nothing is written at the end, and the next process goes on at a checkpoint.
@@ -60,39 +29,30 @@ fn a_killed_run_ends_in_the_same_bytes() {
     let folder = folder_with(&[("a.csv", &table(120, 1))]);
     let path = folder.path();
     galen_genomics_in(path, &train("whole", "12", "1")).ends_with(0);
-    started(path, "12", "1").kill();
+    started(&PROGRAM, path, "seed", &train("stopped", "12", "1")).kill();
     galen_genomics_in(path, &["train", "--run-dir", "stopped", "--resume"]).ends_with(0);
     let [whole, stopped] = ["whole", "stopped"].map(|run| fs::read(path.join(run).join("model/seed-0.safetensors")));
     assert!(whole.unwrap() == stopped.unwrap(), "the models differ");
     let [whole, stopped] = ["whole", "stopped"].map(|run| metrics(path, run));
     assert_eq!(whole["metrics"], stopped["metrics"]);
-    let names = fs::read_dir(path.join("stopped")).unwrap().map(|entry| entry.unwrap().file_name());
-    let left: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".tmp")).collect();
-    assert!(left.is_empty(), "half-written files are left: {left:?}");
+    nothing_is_left(&path.join("stopped"));
 }
 
 #[cfg(unix)]
 #[test]
 fn who_presses_ctrl_c_twice_need_not_wait() {
     let folder = folder_with(&[("a.csv", &table(60, 1))]);
-    let run = started(folder.path(), "100000", "1");
+    let run = started(&PROGRAM, folder.path(), "seed", &train("stopped", "100000", "1"));
     run.interrupt();
     run.interrupt();
     run.finish().ends_with(130);
-    assert!(has_checkpoint(&folder.path().join("stopped")));
+    assert!(tests::run::has_checkpoint(&folder.path().join("stopped"), "seed"));
 }
 
 #[test]
 fn a_second_process_is_told_the_first() {
     let folder = folder_with(&[("a.csv", &table(60, 1))]);
-    let first = started(folder.path(), "100000", "1");
-    for resume in [false, true] {
-        let mut words = train("stopped", "100000", "1");
-        words.extend(resume.then(|| "--resume".to_owned()));
-        let holder = format!("in use by process {}", first.id());
-        galen_genomics_in(folder.path(), &words).ends_with(1).says(&holder).says("--run-dir");
-    }
-    first.kill();
+    names_the_holder(&PROGRAM, folder.path(), "seed", &train("stopped", "100000", "1"));
 }
 
 #[test]
@@ -114,7 +74,7 @@ fn a_finished_run_goes_on_with_more_of_the_same_only() {
     galen_genomics_in(path, &with(&["--epochs", "3", "--models", "2"])).ends_with(0).says("now for up to 3");
     let found = metrics(path, "run");
     assert_eq!(found["epochs"], serde_json::json!([3, 3]));
-    let baselines: Value = serde_json::from_str(&fs::read_to_string(path.join("run/baselines.json")).unwrap()).unwrap();
+    let baselines = json(&path.join("run/baselines.json"));
     assert_eq!(baselines[0]["scores"].as_array().map(Vec::len), Some(2), "the baselines are those of both models");
 
     galen_genomics_in(path, &with(&["--seed", "9"])).ends_with(1).says("seed was 1, is 9");

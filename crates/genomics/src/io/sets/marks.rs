@@ -1,4 +1,4 @@
-//! Numbers along the genome that come as tables: histone marks in bins, methylated sites, intervals.
+//! Numbers along the genome that come as tables: histone marks in bins, intervals.
 
 use std::path::Path;
 
@@ -72,33 +72,6 @@ fn close(set: &mut MarkSet, bins: &mut Vec<Vec<f32>>) -> Result<(), String> {
     }
     bins.clear();
     Ok(())
-}
-
-/// Reads `DeepCpG`'s sites (Angermueller et al. 2017, Genome Biology 18:67): contig, position from 1, and methylation
-/// from 0 to 1, of one cell.
-///
-/// # Errors
-/// [`IoError`] if the file cannot be read or has no row, and for the first line that cannot be used.
-pub fn methylation(path: &Path) -> Result<Vec<(Locus, f32)>, IoError> {
-    let mut rows = Rows::open(path, None)?;
-    let (mut sites, mut contigs) = (Vec::new(), Contigs::default());
-    while let Some(row) = rows.advance()? {
-        let site = match row.as_slice() {
-            [contig, position, state] => site(contigs.get(contig), position, state),
-            other => Err(format!("{} columns where contig, position and methylation are due", other.len())),
-        };
-        sites.push(site.map_err(|problem| rows.problem(problem))?);
-    }
-    if sites.is_empty() { Err(IoError::Empty { path: path.to_path_buf(), what: "rows" }) } else { Ok(sites) }
-}
-
-fn site(contig: std::sync::Arc<str>, position: &str, state: &str) -> Result<(Locus, f32), String> {
-    let (position, state): (i64, f32) = (number(position, "position")?, number(state, "methylation")?);
-    if position < 1 || !(0.0..=1.0).contains(&state) {
-        return Err(format!("position {position} and methylation {state}; from 1 on and 0 to 1 are due"));
-    }
-    let locus = Locus::from_one_based(contig, position, position).map_err(|error| error.to_string())?;
-    Ok((locus, state))
 }
 
 /// Reads intervals from a table with a heading, as Genomic Benchmarks has them (Gresova et al. 2023, BMC Genomic Data

@@ -182,16 +182,14 @@ fn bins_of_marks() {
 #[test]
 fn sites_and_intervals() {
     let (_folder, path) = file("a.bed", "18\t3000023\t1.0\n18\t3000086\t0.25\n");
-    let sites = methylation(&path).unwrap();
+    let sites = methylation(&path, None).unwrap();
     assert_eq!(
         (sites[0].0.start, sites[1].0.to_string().as_str(), sites[1].1),
         (3_000_022, "18:3000086-3000086(+)", 0.25)
     );
-    assert!(
-        refusal("18\t0\t1\n", methylation)
-            .ends_with("line 1: position 0 and methylation 1; from 1 on and 0 to 1 are due")
-    );
-    assert!(refusal("18\t5\t1.5\n", methylation).contains("methylation 1.5"));
+    let sites = |path: &Path| methylation(path, None);
+    assert!(refusal("18\t0\t1\n", sites).ends_with("line 1: position 0; positions count from 1"));
+    assert!(refusal("18\t5\t1.5\n", sites).ends_with("line 1: methylation 1.5; 0 to 1 is due"));
     let (_folder, path) = file("a.csv", "id,region,start,end,strand\nx,chr1,0,5,-\ny,chr1,7,9,\n");
     let records = intervals(&path).unwrap();
     assert_eq!((records[0].locus.to_string().as_str(), records[1].stranded), ("chr1:1-5(-)", false));
@@ -199,4 +197,47 @@ fn sites_and_intervals() {
     assert!(
         refusal("chr,start,end\nx,-2,5\n", intervals).ends_with("line 2: start -2 is negative; positions count from 0")
     );
+}
+
+#[test]
+fn samples_get_their_classes_and_patients_by_name() {
+    let (_folder, table) = file("expression.csv", "sample,g1,g2\ns1,1,2\ns2,3,4\ns3,5,6\n");
+    let set = expression(&table, &ExpressionLayout::default()).unwrap();
+    let (_other, labels) = file("labels.tsv", "id\tclass\tpatient\ns3\tx\tp2\ns1\ty\tp1\ns2\tx\tp1\ns9\tz\tp3\n");
+    let columns = TableColumns { group: Some("patient".to_owned()), ..TableColumns::default() };
+    let (found, groups) = labelled(set.clone(), &labels, &columns, None).unwrap();
+    assert_eq!(
+        (found.classes, found.labels, groups),
+        (["x", "y"].map(str::to_owned).to_vec(), vec![1, 0, 0], Some(vec![0, 0, 1]))
+    );
+    let known = ["w", "x", "y"].map(str::to_owned);
+    let (found, groups) = labelled(set.clone(), &labels, &TableColumns::default(), Some(&known)).unwrap();
+    assert_eq!((found.labels, groups), (vec![2, 1, 1], None));
+    let refused = |text: &str, classes: Option<&[String]>| {
+        let (_folder, path) = file("labels.tsv", text);
+        labelled(set.clone(), &path, &TableColumns::default(), classes).unwrap_err().to_string()
+    };
+    let twice = refused("sample\tlabel\ns1\ta\ns1\tb\n", None);
+    assert!(twice.ends_with("labels.tsv, line 3: sample s1 comes twice"), "{twice}");
+    assert!(refused("sample\tlabel\ns1\ta\n", None).ends_with("sample s2 of the expression table is not in it"));
+    let other = refused("sample\tlabel\ns1\ta\ns2\tx\ns3\tx\n", Some(&known));
+    assert!(other.ends_with("class a is none of w, x, y"), "{other}");
+    assert!(refused("sample\tage\n", None).contains("has no column label or class"));
+}
+
+#[test]
+fn genes_are_connected_by_a_matrix_or_by_names() {
+    let genes = ["a", "b", "c"].map(str::to_owned);
+    let expected = vec![[0, 0], [0, 2], [1, 1], [2, 0], [2, 2]];
+    let (_folder, names) = file("edges.tsv", "a\tc\nb\tx\n");
+    assert_eq!(gene_graph(&names, &genes).unwrap(), expected);
+    let (_folder, matrix) = file("graph.csv", "1,0,1\n0,1,0\n1,0,1\n");
+    assert_eq!(gene_graph(&matrix, &genes).unwrap(), expected);
+    let (_folder, small) = file("graph.csv", "1,0,0\n0,1,0\n");
+    assert!(gene_graph(&small, &genes).unwrap_err().to_string().contains("2 rows of 3 numbers for 3 genes"));
+    let (_folder, strange) = file("edges.tsv", "x\ty\n");
+    assert!(gene_graph(&strange, &genes).unwrap_err().to_string().contains("it connects none of the genes"));
+    let (_folder, list) = file("landmarks.txt", "# L1000\na\tp53\n\nc\n");
+    assert_eq!(word_list(&list).unwrap(), ["a", "c"]);
+    assert!(refusal("# none\n", word_list).ends_with("has no names"));
 }

@@ -11,6 +11,7 @@ use crate::locus::Locus;
 use crate::methylation::MethylationTable;
 use crate::systems::golden::{filled, input};
 use crate::systems::parts::tests::assert_golden;
+use crate::task::{Fitted, Task, TaskObjective};
 
 const CONTEXT: StepContext = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 1e-3 };
 
@@ -91,17 +92,17 @@ fn a_joint_network_knows_a_batch_by_heart() {
     };
     let device = Device::flex();
     let rows: Vec<usize> = (0..24).collect();
-    let objective = DeepCpgObjective::new(&table, Some(&genome), config.clone(), rows.clone(), &device).unwrap();
+    let task = DeepCpgTask::new(&table, Some(&genome), config.clone()).unwrap();
+    let objective = TaskObjective::new(&task, Fitted::default(), rows.clone(), &device);
     let model = config.init(&device.clone().autodiff(), &mut rng(2, &[])).unwrap();
     let recipe = Recipe::new(OptimizerConfig::adam(), 5e-3, 24, 200);
     let (model, outcome) = recipe.train("deep-cpg", objective, model, &rows, Monitor::lower(TRAIN_LOSS), 1).unwrap();
     let score = |name: &str| outcome.best_metrics.iter().find(|(found, _)| found == name).unwrap().1;
     assert!(score("auroc") == 1.0 && score("loss") < 0.05, "{:?}", outcome.best_metrics);
-    let objective = DeepCpgObjective::new(&table, Some(&genome), config, rows.clone(), &device).unwrap();
-    // what no cell called gets a probability as well
-    let found = objective.probabilities(&model, &rows).unwrap();
+    // what no cell called gets a prediction as well
+    let found = TaskObjective::new(&task, Fitted::default(), vec![], &device).predict(&model, &rows).unwrap();
     assert_eq!(found.len(), 24 * 3);
-    assert!(found.iter().all(|p| (0.0..=1.0).contains(p)));
+    assert!(found.iter().all(|logit| logit.is_finite()));
 }
 
 #[test]
@@ -113,7 +114,8 @@ fn a_cell_without_calls_learns_nothing() {
     let table = MethylationTable::from_cells(&cells).unwrap();
     let config = DeepCpgConfig { l1: 0.0, l2: 0.0, ..small(Modules::Joint) };
     let device = Device::flex().autodiff();
-    let objective = DeepCpgObjective::new(&table, Some(&genome), config.clone(), vec![], &device).unwrap();
+    let task = DeepCpgTask::new(&table, Some(&genome), config.clone()).unwrap();
+    let objective = TaskObjective::new(&task, Fitted::default(), vec![], &device);
     let model = config.init(&device, &mut rng(3, &[])).unwrap();
     let gradients = objective.loss(&model, &[0, 1], &CONTEXT).unwrap().backward();
     let gradients = GradientsParams::from_grads(gradients, &model);
@@ -146,8 +148,29 @@ fn settings_that_do_not_fit_are_named() {
     assert_eq!(error, "window = 20 is out of range; allowed: 26 to 10000000");
     DeepCpgConfig::recipe().validate().unwrap();
     let (genome, table) = data();
-    let device = Device::flex();
-    let new = |config, genome| DeepCpgObjective::new(&table, genome, config, vec![], &device).unwrap_err().to_string();
+    let new = |config, genome| DeepCpgTask::new(&table, genome, config).unwrap_err().to_string();
     assert_eq!(new(DeepCpgConfig::default(), Some(&genome)), "the table has 3 cells, the network cells = 1");
     assert_eq!(new(small(Modules::Joint), None), "the network reads sequences, and there is no genome");
+}
+
+#[test]
+fn neighbours_are_weighted_by_one_over_their_distance() {
+    let call = |position, state| (one("1", position), state);
+    // two cells; the second has one call alone, of the middle site
+    let cells = [
+        ("a".to_owned(), vec![call(100, 1.0), call(110, 0.0), call(140, 1.0)]),
+        ("b".to_owned(), vec![call(110, 1.0)]),
+    ];
+    let table = MethylationTable::from_cells(&cells).unwrap();
+    let config = DeepCpgConfig { cells: 2, reach: 100, ..small(Modules::Cpg) };
+    let task = DeepCpgTask::new(&table, None, config).unwrap();
+    let found = task.baselines(&[0, 2], &[1]).unwrap();
+    let p = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+    // the share of the training part with one more row of each state: 3 of 4, and nothing known
+    assert!((p(found[0].predicted[0]) - 0.75).abs() < 1e-12 && p(found[0].predicted[1]) == 0.5);
+    // at 10 and 30 of 100 bases, weights 10 and 10/3, beside the share with weight 1; the last has no neighbour.
+    // 1e-6: distances are of single precision
+    let expected = (0.75 + 10.0 + 10.0 / 3.0) / (1.0 + 10.0 + 10.0 / 3.0);
+    assert!((p(found[1].predicted[0]) - expected).abs() < 1e-6, "{:?}", found[1].predicted);
+    assert!((p(found[1].predicted[1]) - 0.5).abs() < 1e-12);
 }

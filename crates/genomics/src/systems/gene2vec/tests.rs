@@ -2,12 +2,16 @@
 
 use nn_core::data::rng;
 use nn_core::models::embedding::Vectors;
+use nn_core::train::Monitor;
 use rand::RngExt;
 
 use super::*;
 use crate::dataset::{Labels, SequenceSet};
+use crate::evaluate::probability;
 use crate::systems::golden::{filled, noise};
+use crate::systems::parts::numbers;
 use crate::systems::parts::tests::{assert_golden, losses};
+use crate::task::{Fitted, Task, TaskObjective};
 
 fn small() -> Gene2vecConfig {
     Gene2vecConfig {
@@ -106,22 +110,33 @@ fn the_vote_finds_a_planted_motif_and_every_network_learns() {
     let (train, validation): (Vec<usize>, Vec<usize>) = ((0..160).collect(), (160..200).collect());
     let recipe = Recipe { learning_rate: 1e-2, batch_size: 40, epochs: 15, ..Gene2vecConfig::recipe() };
     let device = Device::flex();
-    let run = || Gene2vec::train(&set, [&train, &validation], &config, &recipe, &device, 5).unwrap();
-    let vote = run();
+    let task = Gene2vecTask::new(&set, config).unwrap();
+    let run = || {
+        let fitted = task.fit(&train, 5).unwrap();
+        let model = task.init(&fitted, &device.clone().autodiff(), &mut rng(5, &[0])).unwrap();
+        let objective = TaskObjective::new(&task, fitted.clone(), validation.clone(), &device);
+        (recipe.train("gene2vec", objective, model, &train, Monitor::lower("loss"), 5).unwrap().0, fitted)
+    };
+    let (vote, fitted) = run();
     let other = planted(100, 6);
     let windows: Vec<&[u8]> = other.sequences.iter().map(Vec::as_slice).collect();
-    let right = |found: &[f64]| found.iter().zip(&other.targets).filter(|(p, y)| (**p > 0.5) == (**y > 0.5)).count();
-    for (network, found) in vote.networks().iter().zip(vote.each(&windows).unwrap()) {
-        assert!(right(&found) >= 95, "{:?}: {} of 100", network.encoding(), right(&found));
+    let right = |found: &[f64]| found.iter().zip(&other.targets).filter(|(x, y)| (**x > 0.0) == (**y > 0.5)).count();
+    let each = numbers(vote.each(&windows, &device, None), "logits").unwrap();
+    for (at, network) in vote.networks().iter().enumerate() {
+        let found: Vec<f64> = each.iter().copied().skip(at).step_by(4).collect();
+        assert!(right(&found) >= 90, "{:?}: {} of 100", network.encoding(), right(&found));
     }
-    let found = vote.probabilities(&windows).unwrap();
+    let found = numbers(vote.vote(&windows, &device), "logits").unwrap();
     assert!(right(&found) >= 97, "{}", right(&found));
+    // the vote is the mean of the probabilities; 1e-4: of single precision, where logits are up to 10
+    for (votes, found) in each.chunks_exact(4).zip(&found) {
+        let mean = votes.iter().map(|&logit| probability(logit)).sum::<f64>() / 4.0;
+        assert!((probability(*found) - mean).abs() < 1e-4, "{votes:?}: {found}");
+    }
     // the vectors of words did not move, and the same seed gives the same vote
-    let skip_gram_config = SkipGramConfig { seed: 5, ..config.skip_gram.clone() };
-    let vectors = skip_gram(train.iter().map(|&row| set.sequences[row].as_slice()), &skip_gram_config).unwrap();
     let kept = vote.networks()[3].embedding.as_ref().unwrap().weight.val().try_into_vec_as::<f32>().unwrap();
-    assert_eq!(kept, vectors);
-    assert_eq!(run().probabilities(&windows).unwrap(), found);
+    assert_eq!(kept, fitted.words);
+    assert_eq!(numbers(run().0.vote(&windows, &device), "logits").unwrap(), found);
 }
 
 #[test]
@@ -130,12 +145,12 @@ fn windows_are_learnt_by_heart() {
     set.targets = (0..12).map(|row| f32::from(u8::from(row % 3 == 0))).collect();
     let config = Gene2vecConfig { filters: [16, 16], hidden: 16, ..small() };
     let (device, rows) = (Device::flex().autodiff(), (0..12).collect::<Vec<usize>>());
-    for encoding in Encoding::ALL {
-        let objective = Gene2vecObjective::new(&set, &config, rows.clone(), &device).unwrap();
-        let model = config.init(encoding, Some(&vectors(7)), &device, &mut rng(2, &[])).unwrap();
-        let [first, last] = losses(objective, model, &rows, 200, 5e-3);
-        assert!(last < 0.05 * first, "{encoding:?}: {first} {last}");
-    }
+    let task = Gene2vecTask::new(&set, config).unwrap();
+    let fitted = Fitted { words: vectors(7), ..Fitted::default() };
+    let model = task.init(&fitted, &device, &mut rng(2, &[])).unwrap();
+    let [first, last] = losses(TaskObjective::new(&task, fitted, rows.clone(), &device), model, &rows, 200, 5e-3);
+    // four cross-entropies of a coin
+    assert!((first - 4.0 * std::f64::consts::LN_2).abs() < 1.0 && last < 0.05 * first, "{first} {last}");
 }
 
 #[test]
@@ -145,7 +160,7 @@ fn settings_that_do_not_fit_are_named() {
     assert_eq!(error, "vectors = 0 is out of range; allowed: 455 to 455");
     let set = planted(4, 1);
     let short = Gene2vecConfig { length: 20, ..small() };
-    let error = Gene2vecObjective::new(&set, &short, vec![], &device).unwrap_err().to_string();
+    let error = Gene2vecTask::new(&set, short).unwrap_err().to_string();
     assert!(error.ends_with("windows of up to 21 bases; one of yes or no and 20 bases are due"), "{error}");
     Gene2vecConfig::recipe().validate().unwrap();
     assert!(Gene2vecConfig { length: 3, ..small() }.validate().is_err());

@@ -1,32 +1,13 @@
 //! The four networks together.
 
-use burn::tensor::Device;
-use nn_core::config::ConfigError;
-use nn_core::data::rng;
+use burn::module::Module;
+use burn::tensor::activation::log_sigmoid;
+use burn::tensor::{Device, Tensor};
 use nn_core::models::embedding::{Corpus, EmbeddingError, SkipGramConfig};
-use nn_core::train::{Monitor, StepError};
+use rand_chacha::ChaCha8Rng;
 
 use super::encoding::words;
-use super::objective::logits;
-use super::{Encoding, Gene2vecConfig, Gene2vecObjective, M6aNet, WORDS};
-use crate::dataset::SequenceSet;
-use crate::evaluate::probability;
-use crate::systems::recipe::{Recipe, RecipeError};
-
-/// Why the networks could not be trained.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Gene2vecError {
-    /// A setting is out of range, or the set does not fit it.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The vectors of the words cannot be learnt.
-    #[error(transparent)]
-    Embedding(#[from] EmbeddingError),
-    /// Training failed.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-}
+use super::{M6aNet, WORDS};
 
 /// Vectors of the words of `sequences`, `[words, dimension]`, scaled so that the words that occur have a standard
 /// deviation of 1; that of words with unknown letters is zero.
@@ -53,76 +34,48 @@ pub fn skip_gram<'a>(
 }
 
 /// Four networks that vote.
-#[derive(Debug, Clone)]
+#[derive(Module, Debug)]
 pub struct Gene2vec {
-    networks: Vec<M6aNet>,
-    device: Device,
+    pub(super) networks: Vec<M6aNet>,
 }
 
 impl Gene2vec {
-    /// Trains a network for each encoding on the rows `train` of a set; `validation` decides when each stops. Vectors of
-    /// words are learnt from the training rows alone. Each network has random numbers of its own, which follow from
-    /// `seed`.
-    ///
-    /// # Errors
-    /// [`Gene2vecError`].
-    ///
-    /// # Panics
-    /// If a row is not there.
-    pub fn train(
-        set: &SequenceSet,
-        [train, validation]: [&[usize]; 2],
-        config: &Gene2vecConfig,
-        recipe: &Recipe,
-        device: &Device,
-        seed: u64,
-    ) -> Result<Self, Gene2vecError> {
-        config.validate()?;
-        let skip_gram_config = SkipGramConfig { seed, ..config.skip_gram.clone() };
-        let vectors = skip_gram(train.iter().map(|&row| set.sequences[row].as_slice()), &skip_gram_config)?;
-        let (device, inner) = (device.clone().autodiff(), device.clone().inner());
-        let mut networks = Vec::with_capacity(Encoding::ALL.len());
-        for (at, encoding) in (0..).zip(Encoding::ALL) {
-            let objective = Gene2vecObjective::new(set, config, validation.to_vec(), &device)?;
-            let model = config.init(encoding, Some(&vectors), &device, &mut rng(seed, &[at]))?;
-            let (monitor, name) = (Monitor::lower("loss"), format!("gene2vec {}", encoding.name()));
-            let seed = seed.wrapping_mul(Encoding::ALL.len() as u64).wrapping_add(at);
-            networks.push(recipe.train(&name, objective, model, train, monitor, seed)?.0);
-        }
-        Ok(Self { networks, device: inner })
-    }
-
-    /// The networks, in the order of [`Encoding::ALL`].
+    /// The networks, in the order of [`Encoding::ALL`](super::Encoding::ALL).
     pub fn networks(&self) -> &[M6aNet] {
         &self.networks
     }
 
-    /// The probability that each network gives each window: one list for each network.
+    /// The logit that each network gives each window. Dropout acts when a generator is given.
     ///
-    /// # Errors
-    /// [`StepError`] when the device does not give the numbers back.
+    /// # Shapes
+    /// - windows: `batch` sequences, at most as long as the networks read; output `[batch, networks]`
     ///
     /// # Panics
-    /// If a window is longer than the networks read.
-    pub fn each(&self, windows: &[&[u8]]) -> Result<Vec<Vec<f64>>, StepError> {
-        let of = |network: &M6aNet| -> Result<Vec<f64>, StepError> {
-            Ok(logits(network, windows, &self.device)?.into_iter().map(probability).collect())
-        };
-        self.networks.iter().map(of).collect()
+    /// If a window is longer.
+    pub fn each(&self, windows: &[&[u8]], device: &Device, mut rng: Option<&mut ChaCha8Rng>) -> Tensor<2> {
+        let logits = self.networks.iter().map(|network| network.logits(windows, device, rng.as_deref_mut()));
+        Tensor::cat(logits.collect(), 1)
     }
 
-    /// The mean of the networks' probabilities.
+    /// The logit of the mean of the networks' probabilities.
     ///
-    /// # Errors
-    /// As [`Gene2vec::each`].
+    /// # Shapes
+    /// - as [`Gene2vec::each`]; output `[batch, 1]`
     ///
     /// # Panics
     /// As [`Gene2vec::each`].
-    pub fn probabilities(&self, windows: &[&[u8]]) -> Result<Vec<f64>, StepError> {
-        let mut mean = vec![0.0; windows.len()];
-        for votes in self.each(windows)? {
-            mean.iter_mut().zip(votes).for_each(|(mean, vote)| *mean += vote / self.networks.len() as f64);
-        }
-        Ok(mean)
+    pub fn vote(&self, windows: &[&[u8]], device: &Device) -> Tensor<2> {
+        let each = self.each(windows, device, None);
+        // ln Σ p − ln Σ (1 − p), from logarithms of p, so that votes that all agree stay finite
+        log_sum(log_sigmoid(each.clone())) - log_sum(log_sigmoid(each.neg()))
     }
+}
+
+/// ln Σ exp(x) over the columns.
+///
+/// # Shapes
+/// - x `[batch, columns]`; output `[batch, 1]`
+fn log_sum(x: Tensor<2>) -> Tensor<2> {
+    let highest = x.clone().max_dim(1); // [batch, 1]
+    (x - highest.clone()).exp().sum_dim(1).log() + highest
 }

@@ -8,8 +8,10 @@ use super::*;
 use crate::genome::Genome;
 use crate::interactions::{InteractionTable, Pair};
 use crate::locus::Locus;
+use crate::split::SplitKind;
 use crate::systems::golden::{filled, input};
 use crate::systems::parts::tests::{assert_golden, losses};
+use crate::task::{Fitted, Task, TaskObjective};
 
 fn small() -> SpeidConfig {
     SpeidConfig {
@@ -85,7 +87,8 @@ fn pairs_are_learnt_by_heart() {
     let config = SpeidConfig { filters: 16, hidden: 32, l2_filters: 0.0, l2_hidden: 0.0, ..small() };
     let device = Device::flex().autodiff();
     let rows: Vec<usize> = (0..12).collect();
-    let objective = SpeidObjective::new(&table, &genome, config.clone(), rows.clone(), &device).unwrap();
+    let task = SpeidTask::new(&table, &genome, config.clone()).unwrap();
+    let objective = TaskObjective::new(&task, Fitted::default(), rows.clone(), &device);
     let model = config.init(&device, &mut rng(2, &[])).unwrap();
     let [first, last] = losses(objective, model, &rows, 250, 2e-2);
     assert!(last < 0.1 && last < 0.2 * first, "{first} {last}");
@@ -95,7 +98,8 @@ fn pairs_are_learnt_by_heart() {
 fn a_batch_of_one_pair_has_a_loss_and_frozen_parts_stay() {
     let (genome, table) = data();
     let device = Device::flex().autodiff();
-    let objective = SpeidObjective::new(&table, &genome, small(), vec![0, 1, 2], &device).unwrap();
+    let task = SpeidTask::new(&table, &genome, small()).unwrap();
+    let objective = TaskObjective::new(&task, Fitted::default(), vec![0, 1, 2], &device);
     let model = small().init(&device, &mut rng(4, &[])).unwrap();
     let context = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 1e-2 };
     assert!(objective.loss(&model, &[3], &context).unwrap().into_scalar::<f32>().is_finite());
@@ -119,6 +123,26 @@ fn settings_that_do_not_fit_are_named() {
     SpeidConfig::recipe().validate().unwrap();
     let (genome, table) = data();
     let none = InteractionTable { pairs: vec![], ..table };
-    let error = SpeidObjective::new(&none, &genome, small(), vec![], &Device::flex()).unwrap_err().to_string();
+    let error = SpeidTask::new(&none, &genome, small()).unwrap_err().to_string();
     assert_eq!(error, "there are no pairs; give at least one");
+}
+
+#[test]
+fn contigs_that_a_pair_links_are_one_group() {
+    let locus = |contig: &str, at: i64| Locus::new(contig, at, at + 10).unwrap();
+    let (genome, table) = (
+        Genome::from_contigs(["a", "b", "c", "d"].map(|name| (name.to_owned(), b"ACGT".repeat(25)))).unwrap(),
+        InteractionTable {
+            enhancers: vec![locus("a", 0), locus("b", 0), locus("d", 0)],
+            promoters: vec![locus("b", 50), locus("c", 50), locus("d", 50)],
+            pairs: [0, 1, 2].map(|at| Pair { enhancer: at, promoter: at, interacts: at == 0 }).to_vec(),
+        },
+    );
+    let task = SpeidTask::new(&table, &genome, small()).unwrap();
+    // b is on the right of the first pair and on the left of the second
+    assert_eq!(task.groups(SplitKind::Chromosome).unwrap(), [0, 0, 1]);
+    assert_eq!(task.groups(SplitKind::Group).unwrap(), [0, 1, 2]);
+    assert_eq!(task.rows().names[2], "d:1-10(+) d:51-60(+)");
+    let error = SpeidTask::new(&table, &Genome::default(), small()).unwrap_err().to_string();
+    assert!(error.contains('a') && error.contains('d'), "{error}");
 }

@@ -2,16 +2,21 @@
 
 use nn_core::data::rng;
 use nn_core::layers::init::Fan;
+use nn_core::train::{Objective, StepContext};
 use rand::RngExt;
 
 use super::*;
+use crate::genes::GeneTable;
+use crate::genome::Genome;
 use crate::locus::Strand;
 use crate::systems::golden::{filled, input};
 use crate::systems::parts::tests::{assert_golden, losses};
+use crate::task::{Fitted, Task, TaskObjective};
 
 fn small() -> XpressoConfig {
     XpressoConfig {
         length: 50,
+        upstream: 30,
         features: 3,
         filters: [5, 4],
         kernels: [6, 9],
@@ -41,6 +46,7 @@ fn outputs_are_those_of_pytorch() {
 #[test]
 fn windows_follow_the_strand() {
     let gene = Locus::new("chr1", 20_000, 30_000).unwrap();
+    let window = |gene: &Locus| XpressoConfig::default().window(gene);
     assert_eq!(window(&gene), Locus::new("chr1", 13_000, 23_500).unwrap());
     assert_eq!(window(&gene).len(), XpressoConfig::default().length);
     // on the reverse strand transcription starts at base 29,999
@@ -49,55 +55,77 @@ fn windows_follow_the_strand() {
     assert_eq!(reverse.end - 1 - UPSTREAM as i64, 29_999);
 }
 
-fn genes(rows: usize) -> (SequenceSet, Vec<f32>) {
+/// Genes every 60 bases of a contig of random bases, every second one on its reverse strand.
+fn genes(rows: usize) -> (Genome, GeneTable) {
     let mut rng = rng(3, &[]);
-    let mut sequence = || (0..50).map(|_| b"ACGT"[rng.random_range(0..4_usize)]).collect();
-    let set = SequenceSet {
-        names: (0..rows).map(|row| row.to_string()).collect(),
-        sequences: (0..rows).map(|_| sequence()).collect(),
-        loci: vec![None; rows],
-        tasks: vec!["level".to_owned()],
-        labels: Labels::Values,
-        targets: Init::Normal(1.0).values(&[rows], Fan { inputs: 1, outputs: 1 }, &mut nn_core::data::rng(4, &[])),
-        groups: None,
+    let sequence: Vec<u8> = (0..60 * (rows + 1)).map(|_| b"ACGT"[rng.random_range(0..4_usize)]).collect();
+    let start = |row: usize| {
+        let at = 60 * row as i64 + 30;
+        let strand = if row.is_multiple_of(2) { Strand::Forward } else { Strand::Reverse };
+        Locus::new("chr1", at, at + 1).unwrap().on(strand)
     };
-    (set, Init::Normal(1.0).values(&[rows * 3], Fan { inputs: 1, outputs: 1 }, &mut nn_core::data::rng(5, &[])))
+    let normal = |count, seed| {
+        Init::Normal(1.0).values(&[count], Fan { inputs: 1, outputs: 1 }, &mut nn_core::data::rng(seed, &[]))
+    };
+    let table = GeneTable {
+        names: (0..rows).map(|row| row.to_string()).collect(),
+        starts: (0..rows).map(start).collect(),
+        features: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        values: normal(rows * 3, 5),
+        tasks: vec!["level".to_owned()],
+        levels: normal(rows, 4).into_iter().map(|level| 5.0 + 2.0 * level).collect(),
+        families: None,
+    };
+    (Genome::from_contigs([("1".to_owned(), sequence)]).unwrap(), table)
 }
 
 #[test]
-fn genes_are_learnt_by_heart() {
-    let (set, features) = genes(10);
+fn genes_are_learnt_by_heart_in_their_own_unit() {
+    let (genome, table) = genes(10);
     let config = XpressoConfig { filters: [16, 16], hidden: [32, 16], ..small() };
     let device = Device::flex().autodiff();
     let rows: Vec<usize> = (0..10).collect();
-    let objective = XpressoObjective::new(&set, &features, config.clone(), rows.clone(), &device).unwrap();
+    let task = XpressoTask::new(&table, &genome, config.clone()).unwrap();
+    let fitted = task.fit(&rows, 1).unwrap();
+    let objective = || TaskObjective::new(&task, fitted.clone(), rows.clone(), &device);
     let model = config.init(&device, &mut rng(2, &[])).unwrap();
-    let scores = objective.validate(&model.valid()).unwrap();
-    assert!(scores.iter().any(|(name, _)| name == "spearman"), "{scores:?}");
-    let [first, last] = losses(objective, model, &rows, 200, 5e-3);
+    let scores = objective().validate(&model.valid()).unwrap();
+    assert!(scores.iter().any(|(name, _)| name == "pearson"), "{scores:?}");
+    let [first, last] = losses(objective(), model.clone(), &rows, 200, 5e-3);
     assert!(last < 0.01 * first, "{first} {last}");
+    // what is predicted is in the unit of the table: mean + deviation times what the network gives
+    let levels: Vec<f64> = table.levels.iter().map(|&level| f64::from(level)).collect();
+    let mean = levels.iter().sum::<f64>() / 10.0;
+    let deviation = (levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / 10.0).sqrt();
+    let found = objective().predict(&model.valid(), &rows).unwrap();
+    let unscaled = TaskObjective::new(&task, Fitted { targets: None, ..fitted.clone() }, vec![], &device);
+    for (found, plain) in found.iter().zip(unscaled.predict(&model.valid(), &rows).unwrap()) {
+        // the scale is kept in single precision
+        assert!((found - (mean + deviation * plain)).abs() < 1e-4, "{found} {plain}");
+    }
 }
 
 #[test]
-fn a_missing_value_counts_nothing_and_what_does_not_fit_is_refused() {
-    let (mut set, features) = genes(4);
-    set.targets[1] = f32::NAN;
+fn a_missing_level_counts_nothing_and_what_does_not_fit_is_refused() {
+    let (genome, mut table) = genes(4);
+    table.levels[1] = f32::NAN;
     let device = Device::flex().autodiff();
-    let objective = XpressoObjective::new(&set, &features, small(), vec![0, 1, 2, 3], &device).unwrap();
+    let task = XpressoTask::new(&table, &genome, small()).unwrap();
+    let fitted = task.fit(&[0, 1, 2, 3], 1).unwrap();
+    let objective = TaskObjective::new(&task, fitted, vec![0, 1, 2, 3], &device);
     let model = small().init(&device, &mut rng(2, &[])).unwrap();
     let context = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 1e-3 };
     let loss = |rows: &[usize]| objective.loss(&model, rows, &context).unwrap().into_scalar::<f32>();
     // two sums of two numbers near 1, in another order
     assert!((loss(&[0, 1, 2]) - loss(&[0, 2])).abs() < 1e-5);
     assert!(objective.validate(&model.valid()).unwrap().iter().all(|(_, value)| value.is_finite()));
+    assert!(task.baselines(&[0, 1, 2], &[3]).unwrap().iter().all(|found| found.predicted[0].is_finite()));
 
-    let refused = |set: &SequenceSet, features: &[f32], config| {
-        XpressoObjective::new(set, features, config, vec![], &device).unwrap_err().to_string()
-    };
-    assert_eq!(refused(&set, &features[1..], small()), "11 features of genes; 12 finite numbers are due");
-    let long = XpressoConfig { length: 49, ..small() };
-    assert_eq!(refused(&set, &features, long), "a sequence has 50 bases, the network reads length = 49");
-    let binary = SequenceSet { labels: Labels::Binary, targets: vec![0.0; 4], ..set.clone() };
-    assert_eq!(refused(&binary, &features, small()), "1 tasks of Binary; one of values is due");
+    let refused =
+        |table: &GeneTable, genome: &Genome, config| XpressoTask::new(table, genome, config).unwrap_err().to_string();
+    let four = XpressoConfig { features: 4, ..small() };
+    assert_eq!(refused(&table, &genome, four), "1 levels and 3 features of each gene; 1 and 4 are due");
+    assert!(refused(&table, &Genome::default(), small()).contains("chr1"));
+    assert!(XpressoConfig { upstream: 50, ..small() }.validate().is_err());
     XpressoConfig::recipe().validate().unwrap();
 }

@@ -1,0 +1,92 @@
+//! The settings of a run of a task: defaults, file, environment, options.
+
+use crate::cli::Train;
+use crate::config::{AUTO, SourceConfig, source, stem};
+use genomics::model::StrandPolicy;
+use genomics::task::{TaskConfig, TaskNetConfig};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use workbench::args::Common;
+use workbench::config::{Flags, resolve};
+use workbench::exit::Usage;
+use workbench::run::RunFolder;
+
+/// Everything that decides a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TaskRunConfig {
+    /// Name of the data set in the results.
+    pub(crate) dataset: String,
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Bases of a window of labelled sequences; as many as the longest has by default.
+    pub(crate) window: Option<usize>,
+    /// What the two strands count: these systems read the one that is given.
+    pub(crate) strands: StrandPolicy,
+    /// The study.
+    #[serde(flatten)]
+    pub(crate) study: TaskConfig,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl Default for TaskRunConfig {
+    fn default() -> Self {
+        Self {
+            dataset: String::new(),
+            device: "cpu".into(),
+            window: None,
+            strands: StrandPolicy::Given,
+            study: TaskConfig::default(),
+            source: SourceConfig::default(),
+        }
+    }
+}
+
+impl TaskRunConfig {
+    /// Puts the settings of `train` together and checks them, with the folder that the run writes to; `network` has the
+    /// default sizes of the system that was chosen. A run that is continued starts from its own settings, so that they
+    /// need not be said again.
+    pub(crate) fn for_train(common: &Common, args: &Train, network: TaskNetConfig) -> anyhow::Result<(Self, PathBuf)> {
+        let fresh = Self { study: TaskConfig::of(network), ..Self::default() };
+        let folder = if let Some(folder) = common.named_run_dir() {
+            folder
+        } else {
+            let config = Self::over(&fresh, common, args)?;
+            Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
+        };
+        let earlier = if common.resume { RunFolder::earlier_config::<Self>(&folder)? } else { None };
+        Ok((Self::over(&earlier.unwrap_or(fresh), common, args)?, folder))
+    }
+
+    /// File, environment and options of `train` over `defaults`.
+    fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
+        if args.motifs.is_some() || args.expect_motif.is_some() {
+            let text = "--motifs and --expect-motif are for networks that read windows; leave them out";
+            return Err(Usage(text.into()).into());
+        }
+        // Several names stand for one system with other sizes; the sizes are in the defaults already.
+        let system = args.system.as_deref().map(TaskNetConfig::named).transpose()?;
+        let flags = Flags::new()
+            .set("dataset", args.dataset.as_deref())
+            .set("network.system", system.map(|network| network.system()))
+            .set("split", args.split.as_deref().filter(|name| *name != AUTO))
+            .set("models", args.models)
+            .set("folds", args.folds)
+            .set("recipe.epochs", args.epochs);
+        let mut config: Self = resolve(defaults, common, source(flags, &args.source))?;
+        config.study.validate()?;
+        if config.strands != StrandPolicy::Given {
+            let text = "strands is not \"given\", but this system reads the strand that is given; leave it out";
+            return Err(Usage(text.into()).into());
+        }
+        if config.source.data.as_os_str().is_empty() {
+            let text = "no data is named; give --data PATH (see `galen-genomics systems` for what each system reads)";
+            return Err(Usage(text.into()).into());
+        }
+        if config.dataset.is_empty() {
+            config.dataset = stem(&config.source.data);
+        }
+        Ok(config)
+    }
+}
