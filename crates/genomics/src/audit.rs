@@ -9,10 +9,14 @@
 //! coli 0.91; on three CLIP sets, that every test row lies on a chromosome of training and that eight or nine have no
 //! base.
 //!
-//! An [`Audit`] serialises, and [`Audit::to_text`] is the same for people.
+//! An [`Audit`] serialises, and [`Audit::to_text`] is the same for people. A [`RowsAudit`] is what can be said of rows
+//! that are no sequences.
 
 mod findings;
+mod rows;
 mod text;
+
+pub use self::rows::{RowsAudit, RowsOverlap, RowsPart};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -221,16 +225,21 @@ impl Audit {
 
     /// The score that decides: `auroc` of yes-or-no labels, `accuracy` of classes, `pearson` of values.
     pub fn headline(&self) -> &'static str {
-        match self.labels {
-            Labels::Binary => "auroc",
-            Labels::Classes(_) => "accuracy",
-            Labels::Values => "pearson",
-        }
+        headline(&self.labels)
     }
 
     /// The audit as a text of a few dozen lines, for terminals and reports.
     pub fn to_text(&self) -> String {
         self.to_string()
+    }
+}
+
+/// The score that decides: `auroc` of yes-or-no labels, `accuracy` of classes, `pearson` of values.
+fn headline(labels: &Labels) -> &'static str {
+    match labels {
+        Labels::Binary => "auroc",
+        Labels::Classes(_) => "accuracy",
+        Labels::Values => "pearson",
     }
 }
 
@@ -290,31 +299,41 @@ fn loci<'a>(set: &'a SequenceSet, rows: &[usize]) -> impl Iterator<Item = &'a Lo
 fn task_audit(set: &SequenceSet, rows: &[usize], task: usize) -> TaskAudit {
     let labelled: Vec<(usize, f64)> =
         rows.iter().filter_map(|&row| Some((row, f64::from(set.target(row, task)?)))).collect();
-    let balance = match &set.labels {
-        Labels::Binary => {
-            let side = |label: f64| {
-                let rows = labelled.iter().filter(|(_, target)| *target == label);
-                let gc: Vec<f64> = rows.map(|(row, _)| gc_content(&set.sequences[*row])).collect();
-                (gc.len(), (!gc.is_empty()).then(|| gc.iter().sum::<f64>() / gc.len() as f64))
-            };
-            let ((positives, gc_positives), (negatives, gc_negatives)) = (side(1.0), side(0.0));
-            Balance::Binary { positives, negatives, gc_positives, gc_negatives }
+    let gc = |label: f64| {
+        let rows = labelled.iter().filter(|(_, target)| *target == label);
+        let gc: Vec<f64> = rows.map(|(row, _)| gc_content(&set.sequences[*row])).collect();
+        (!gc.is_empty()).then(|| gc.iter().sum::<f64>() / gc.len() as f64)
+    };
+    let targets = labelled.iter().map(|(_, target)| *target).collect();
+    let balance = match spread(&set.labels, targets) {
+        Balance::Binary { positives, negatives, .. } => {
+            Balance::Binary { positives, negatives, gc_positives: gc(1.0), gc_negatives: gc(0.0) }
         }
-        Labels::Classes(classes) => {
-            let mut counts = vec![0; classes.len()];
-            labelled.iter().for_each(|(_, class)| counts[*class as usize] += 1);
-            Balance::Classes(classes.iter().cloned().zip(counts).collect())
-        }
-        Labels::Values => {
-            let mut values: Vec<f64> = labelled.iter().map(|(_, value)| *value).collect();
-            values.sort_unstable_by(f64::total_cmp);
-            let n = values.len().max(1) as f64;
-            let mean = values.iter().sum::<f64>() / n;
-            let sd = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
-            Balance::Values { quartiles: (!values.is_empty()).then(|| quartiles(&values)), mean, sd }
-        }
+        balance => balance,
     };
     TaskAudit { task: set.tasks[task].clone(), missing: rows.len() - labelled.len(), balance }
+}
+
+/// How known labels are spread, whatever they are of.
+fn spread(labels: &Labels, mut targets: Vec<f64>) -> Balance {
+    let count = |label: f64| targets.iter().filter(|target| **target == label).count();
+    match labels {
+        Labels::Binary => {
+            let (positives, negatives) = (count(1.0), count(0.0));
+            Balance::Binary { positives, negatives, gc_positives: None, gc_negatives: None }
+        }
+        Labels::Classes(classes) => {
+            let of = |(class, name): (usize, &String)| (name.clone(), count(class as f64));
+            Balance::Classes(classes.iter().enumerate().map(of).collect())
+        }
+        Labels::Values => {
+            targets.sort_unstable_by(f64::total_cmp);
+            let n = targets.len().max(1) as f64;
+            let mean = targets.iter().sum::<f64>() / n;
+            let sd = (targets.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+            Balance::Values { quartiles: (!targets.is_empty()).then(|| quartiles(&targets)), mean, sd }
+        }
+    }
 }
 
 /// Minimum, quartiles and maximum of sorted, non-empty values: linear interpolation between the order statistics

@@ -33,7 +33,7 @@ pub use self::bins::{Bins, Scale, runs};
 pub use self::filter::{Protocol, ReadFilter, Reason, StrandFilter};
 pub use self::scan::{depth, region_depth};
 pub use self::signal::Signal;
-pub use self::windows::{MarkMatrix, WindowLayout, marks, windows};
+pub use self::windows::{Counting, MarkMatrix, WindowLayout, marks, windows};
 
 use crate::io::IoError;
 use crate::locus::LocusError;

@@ -1,8 +1,11 @@
 //! What models learn from: labelled sequences, expression tables, and histone marks around genes.
 
+mod marks;
+
+pub use self::marks::{MarkSet, high};
+
 use serde::{Deserialize, Serialize};
 
-use crate::coverage::MarkMatrix;
 use crate::locus::Locus;
 use crate::sequence::normalise;
 
@@ -333,54 +336,6 @@ impl ExpressionSet {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// Counts of histone marks in bins around the start of genes, with a label for each gene, as `DeepChrome` reads them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct MarkSet {
-    /// Names of the genes.
-    pub genes: Vec<String>,
-    /// Names of the marks.
-    pub marks: Vec<String>,
-    /// Bins of each gene.
-    pub bins: usize,
-    /// `[genes, marks, bins]`, row-major.
-    pub values: Vec<f32>,
-    /// 1 for high expression, 0 for low.
-    pub labels: Vec<f32>,
-}
-
-impl MarkSet {
-    /// Genes from the reads around their starts, as [`marks`](crate::coverage::marks) counts them.
-    ///
-    /// # Errors
-    /// [`DatasetError::Length`] unless there are as many names and labels as genes, and names of marks as files.
-    pub fn from_reads(
-        matrix: MarkMatrix,
-        genes: Vec<String>,
-        marks: Vec<String>,
-        labels: Vec<f32>,
-    ) -> Result<Self, DatasetError> {
-        let (rows, files) = (matrix.places, matrix.marks);
-        for (what, found, expected) in
-            [("genes", genes.len(), rows), ("labels", labels.len(), rows), ("marks", marks.len(), files)]
-        {
-            if found != expected {
-                return Err(DatasetError::Length { what, found, expected, rows });
-            }
-        }
-        Ok(Self { genes, marks, bins: matrix.bins, values: matrix.values, labels })
-    }
-
-    /// Number of genes.
-    pub fn len(&self) -> usize {
-        self.genes.len()
-    }
-
-    /// Whether there is no gene.
-    pub fn is_empty(&self) -> bool {
-        self.genes.is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::locus::Locus;
 
 /// What is added to lengths and levels in front of a logarithm, so that zero has one: the constant of Agarwal and
 /// Shendure 2020 (Cell Reports 31:107663).
-const PSEUDOCOUNT: f32 = 0.1;
+pub const PSEUDOCOUNT: f64 = 0.1;
 
 /// Genes that make no table.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -100,12 +100,13 @@ impl GeneTable {
         }
     }
 
-    /// The same with log₁₀(x + 0.1) for the features whose names hold one of `words`, in any case, and, if `levels`,
-    /// for the levels, as the authors of Xpresso have lengths, densities and abundances.
+    /// The same with log₁₀(x + `pseudocount`) for the features whose names hold one of `words`, in any case, and, if
+    /// `levels`, for the levels, as the authors of Xpresso have lengths, densities and abundances with [`PSEUDOCOUNT`].
     ///
     /// # Errors
     /// [`GeneError::Value`] for a number below zero.
-    pub fn with_logarithms(mut self, words: &[String], levels: bool) -> Result<Self, GeneError> {
+    pub fn with_logarithms(mut self, words: &[String], levels: bool, pseudocount: f64) -> Result<Self, GeneError> {
+        let pseudocount = pseudocount as f32;
         let due = "at least 0 is due where a logarithm is taken";
         let features = self.features.len();
         let taken = |name: &String| {
@@ -118,7 +119,7 @@ impl GeneTable {
                 let (gene, what) = (self.names[place / features].clone(), self.features[place % features].clone());
                 return Err(GeneError::Value { gene, what, value: *value, due });
             }
-            *value = (*value + PSEUDOCOUNT).log10();
+            *value = (*value + pseudocount).log10();
         }
         let tasks = self.tasks.len();
         for (place, level) in self.levels.iter_mut().enumerate().filter(|_| levels) {
@@ -126,9 +127,23 @@ impl GeneTable {
                 let (gene, what) = (self.names[place / tasks].clone(), self.tasks[place % tasks].clone());
                 return Err(GeneError::Value { gene, what, value: *level, due });
             }
-            *level = (*level + PSEUDOCOUNT).log10();
+            *level = (*level + pseudocount).log10();
         }
         Ok(self)
+    }
+
+    /// The same with all numbers of a gene as its levels: the known ones first, then what else there is.
+    pub fn into_levels(self) -> Self {
+        let (features, tasks) = (self.features.len(), self.tasks.len());
+        let known = |task: &usize| (0..self.len()).any(|gene| !self.levels[gene * tasks + task].is_nan());
+        let known: Vec<usize> = (0..tasks).filter(known).collect();
+        let of_gene = |gene: usize| {
+            let levels = known.iter().map(|task| self.levels[gene * tasks + task]);
+            levels.chain(self.values[gene * features..][..features].iter().copied()).collect::<Vec<f32>>()
+        };
+        let levels = (0..self.len()).flat_map(of_gene).collect();
+        let tasks = known.iter().map(|&task| self.tasks[task].clone()).chain(self.features.clone()).collect();
+        Self { features: Vec::new(), values: Vec::new(), tasks, levels, ..self }
     }
 
     /// The same with the features of these names, in this order.
@@ -166,15 +181,15 @@ mod tests {
 
     #[test]
     fn logarithms_are_taken_of_lengths_and_levels() {
-        let found = table().with_logarithms(&["LENGTH".to_owned()], true).unwrap();
+        let found = table().with_logarithms(&["LENGTH".to_owned()], true, PSEUDOCOUNT).unwrap();
         // log10 of 100 and of 0.1; 1e-6: single precision
         for (found, expected) in found.values.iter().zip([2.0, 0.5, -1.0, 0.25]) {
             assert!((found - expected).abs() < 1e-6, "{found}");
         }
         assert!((found.levels[0] - 1.0).abs() < 1e-6 && found.levels[1].is_nan());
-        assert_eq!(table().with_logarithms(&[], false).unwrap().values, table().values);
+        assert_eq!(table().with_logarithms(&[], false, PSEUDOCOUNT).unwrap().values, table().values);
         let negative = GeneTable { values: vec![1.0, 0.5, -3.0, 0.25], ..table() };
-        let error = negative.with_logarithms(&["length".to_owned()], true).unwrap_err().to_string();
+        let error = negative.with_logarithms(&["length".to_owned()], true, PSEUDOCOUNT).unwrap_err().to_string();
         assert_eq!(error, "gene b: CDS length is -3; at least 0 is due where a logarithm is taken");
     }
 
@@ -183,6 +198,16 @@ mod tests {
         let found = table().with_features(&["GC".to_owned()]).unwrap();
         assert_eq!((found.values, found.features.len()), (vec![0.5, 0.25], 1));
         assert_eq!(table().with_features(&["UTR".to_owned()]).unwrap_err(), "UTR");
+    }
+
+    #[test]
+    fn all_numbers_become_levels() {
+        let found = table().into_levels();
+        assert_eq!(found.tasks, ["liver", "CDS length", "GC"]);
+        assert!(found.levels[..3] == [9.9, 99.9, 0.5] && found.levels[3].is_nan() && found.levels[4..] == [0.0, 0.25]);
+        let unknown = GeneTable { levels: vec![f32::NAN; 2], ..table() }.into_levels();
+        assert_eq!((unknown.tasks.len(), unknown.levels), (2, vec![99.9, 0.5, 0.0, 0.25]));
+        assert!(found.check() == Ok(()) && found.features.is_empty());
     }
 
     #[test]

@@ -304,9 +304,7 @@ impl SequenceModel {
     /// # Errors
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let metadata = store::load_metadata(path)?;
-        let foreign = |error| StoreError::InFile { path: path.to_owned(), error: Box::new(error) };
-        store::check_architecture(&metadata, ARCHITECTURE).map_err(foreign)?;
+        let metadata = store::load_metadata_of(path, ARCHITECTURE)?;
         let card = ModelCard {
             network: entry(&metadata, store::CONFIG, path)?,
             preprocessing: entry(&metadata, store::PREPROCESSING, path)?,

@@ -163,7 +163,7 @@ pub fn split(set: &SequenceSet, config: &SplitConfig) -> Result<Split, SplitErro
     divide(&groups_with(set, config.kind, &config.cluster)?, &set.loci, config)
 }
 
-/// As [`split`], for rows whose [groups](groups) are told already; `loci` are where the rows lie, for the contigs that
+/// As [`split`], for rows whose [`groups`] are told already; `loci` are where the rows lie, for the contigs that
 /// the settings name.
 ///
 /// # Errors

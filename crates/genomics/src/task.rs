@@ -10,6 +10,7 @@
 //! | [`SpeidTask`](crate::systems::speid::SpeidTask) | pairs of elements | SPEID |
 //! | [`DeepCpgTask`](crate::systems::deep_cpg::DeepCpgTask) | methylated sites | `DeepCpG` |
 //! | [`XpressoTask`](crate::systems::xpresso::XpressoTask) | genes with features | Xpresso |
+//! | [`ExpectoTask`](crate::systems::expecto::ExpectoTask) | genes with the marks around their starts | `ExPecto` |
 //! | [`MarkTask`](crate::systems::marks::MarkTask) | genes with marks | `DeepChrome`, `AttentiveChrome` |
 //! | [`TableTask`](crate::systems::table::TableTask) | samples | Mostavi's, GEDFN, D-GEX |
 //! | [`Gene2vecTask`](crate::systems::gene2vec::Gene2vecTask) | windows | Gene2vec |
@@ -18,6 +19,7 @@ mod config;
 mod model;
 mod network;
 mod objective;
+mod phases;
 mod plan;
 mod rows;
 mod study;
@@ -28,6 +30,7 @@ pub use self::config::TaskConfig;
 pub use self::model::{ARCHITECTURE, TaskCard, TaskModel, together};
 pub use self::network::{Reads, TASKS, TaskNetConfig};
 pub use self::objective::TaskObjective;
+pub use self::phases::{Phase, Phases};
 pub use self::rows::Rows;
 pub use self::study::TaskStudy;
 
@@ -41,11 +44,14 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::baselines::{Baseline, BaselineError};
+use crate::coverage::Counting;
 use crate::dataset::DatasetError;
 use crate::expression::Scaler;
+use crate::genes::PSEUDOCOUNT;
 use crate::genome::GenomeError;
 use crate::split::{SplitError, SplitKind};
 use crate::study::{PlanError, loss};
+use crate::systems::expecto::RidgeError;
 
 /// Stream of the noise in a step.
 pub(crate) const NOISE: u64 = 1;
@@ -78,19 +84,24 @@ pub enum TaskError {
     /// A simple predictor cannot be fitted.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// A linear step cannot be solved.
+    #[error(transparent)]
+    Ridge(#[from] RidgeError),
     /// A window cannot be had.
     #[error(transparent)]
     Genome(#[from] GenomeError),
 }
 
 /// What is done to the numbers of files before anything is learnt from them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prepare {
-    /// Words in the names of those features of a gene of which log₁₀(x + 0.1) is read.
+    /// Words in the names of those features of a gene of which the logarithm to base 10 is read.
     pub logarithms: Vec<String>,
-    /// Whether log₁₀(x + 0.1) of the levels of genes is learnt.
+    /// Whether the logarithm to base 10 of the levels of genes is learnt.
     pub levels: bool,
+    /// What is added in front of the logarithms of features and levels.
+    pub pseudocount: f64,
     /// Whether log₂(x + 1) of the expression in samples is read and learnt: for counts and abundances.
     pub expression: bool,
 }
@@ -99,7 +110,7 @@ impl Default for Prepare {
     /// Lengths, densities and levels as the authors of Xpresso have them; expression as it is in the file.
     fn default() -> Self {
         let logarithms = ["length", "len", "density", "junction"].map(str::to_owned).to_vec();
-        Self { logarithms, levels: true, expression: false }
+        Self { logarithms, levels: true, pseudocount: PSEUDOCOUNT, expression: false }
     }
 }
 
@@ -117,9 +128,11 @@ pub struct Fitted {
     pub targets: Option<Scaler>,
     /// Columns that are connected, by their numbers; both directions are listed where both are.
     pub edges: Vec<[u32; 2]>,
-    /// Vectors of words that the network starts from. They are weights of the network, and read back with these.
+    /// How reads became the counts of marks, where they were counted here.
+    pub counting: Option<Counting>,
+    /// Weights that the network starts from, such as vectors of words; read back with the network's, not with the rest.
     #[serde(skip)]
-    pub words: Vec<f32>,
+    pub weights: Vec<f32>,
 }
 
 /// A system on its data.
@@ -157,6 +170,38 @@ pub trait Task {
     /// # Errors
     /// [`ConfigError`] for sizes that are out of range.
     fn init(&self, fitted: &Fitted, device: &Device, rng: &mut ChaCha8Rng) -> Result<Self::Net, ConfigError>;
+
+    /// The phases in which the authors train the network; none where they train it in one go.
+    fn phases(&self) -> Option<Phases> {
+        None
+    }
+
+    /// The network that a phase in front of the last one starts from.
+    ///
+    /// # Errors
+    /// As [`Task::init`].
+    fn begin(
+        &self,
+        _phase: &Phase,
+        fitted: &Fitted,
+        device: &Device,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self::Net, ConfigError> {
+        self.init(fitted, device, rng)
+    }
+
+    /// The network that the last phase starts from: a fresh one, with what was trained in each of the first phases.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where they do not fit together.
+    fn joined(&self, fresh: Self::Net, _trained: Vec<Self::Net>) -> Result<Self::Net, ConfigError> {
+        Ok(fresh)
+    }
+
+    /// Whether [`Task::fit`] finds the network as it is to be, so that no step of training is left.
+    fn is_solved(&self) -> bool {
+        false
+    }
 
     /// Logits of labels or classes, or scaled values. Noise such as dropout acts when a generator is given.
     ///

@@ -8,12 +8,9 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use workbench::args::Common;
+use workbench::args::{Common, Repeats};
 
-/// A number with its noun, as `1 model` and `5 models`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+pub(crate) use workbench::observe::counted;
 
 /// Deep learning for genomics: from FASTA, BED, BAM and VCF to trained models, motifs and variant effects.
 #[derive(Debug, Parser)]
@@ -64,9 +61,6 @@ pub(crate) struct Prepare {
     /// How to divide the rows: auto, upstream, random, chromosome, cluster, group
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Reads to count in each window; the counts become the labels (repeatable)
-    #[arg(long, value_name = "NAME=BAM")]
-    pub(crate) bam: Vec<String>,
     /// Bins of each window that reads are counted in
     #[arg(long, value_name = "N")]
     pub(crate) bins: Option<usize>,
@@ -85,15 +79,11 @@ pub(crate) struct Train {
     /// How to divide the rows: auto, upstream, random, chromosome, cluster, group
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Models to train, each with a seed of its own
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
     /// Folds of a cross-validation, each model tested on another one [default: one test part for all models]
     #[arg(long)]
     pub(crate) folds: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
     /// Motif database in MEME format that the motifs of the first model are compared with
     #[arg(long, value_name = "FILE.meme")]
     pub(crate) motifs: Option<PathBuf>,
@@ -142,6 +132,9 @@ pub(crate) struct Predict {
     /// Table of contig names: the name in --bed or --data and the name in --genome
     #[arg(long, value_name = "TSV")]
     pub(crate) alias: Option<PathBuf>,
+    /// Reads of each mark around the genes of --data, as for train (repeatable)
+    #[arg(long, value_name = "NAME=BAM")]
+    pub(crate) bam: Vec<String>,
     /// Contigs to tile (repeatable) [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) contig: Vec<String>,
@@ -173,6 +166,10 @@ pub(crate) struct Variants {
     /// A second output, as a table
     #[arg(long, value_name = "FILE.tsv")]
     pub(crate) table: Option<PathBuf>,
+    /// Genes whose expression the variants may change, of which each gets the nearest: GFF, GTF, or a table as for
+    /// train: for expecto
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genes: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -333,10 +330,6 @@ pub(crate) struct Experiment {
     /// Folder of the data, where it has any
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
-    /// Models to train, each with a seed of its own
-    #[arg(long)]
-    pub(crate) models: Option<usize>,
-    /// Epochs at most
-    #[arg(long)]
-    pub(crate) epochs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
 }

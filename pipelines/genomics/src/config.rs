@@ -2,6 +2,7 @@
 
 use crate::cli::{Format, Source, Train};
 use crate::coverage::Reads;
+use anyhow::Context;
 use genomics::model::StrandPolicy;
 use genomics::negatives::MatchConfig;
 use genomics::study::StudyConfig;
@@ -9,14 +10,14 @@ use genomics::synthetic::GenomeConfig;
 use genomics::systems::{NetConfig, SYSTEMS};
 use genomics::task::TASKS;
 use nn_core::config::{ConfigError, in_range};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve, to_toml};
+use workbench::config::{Flags, resolve};
 use workbench::exit::Usage;
-use workbench::run::{CONFIG, RunFolder};
+use workbench::run::RunFolder;
+
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, choice, print, settings, without_run_folder};
 
 /// Where labelled sequences come from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,8 +44,14 @@ pub(crate) struct SourceConfig {
     pub(crate) labels: Option<PathBuf>,
     /// Names of the genes that others are inferred from.
     pub(crate) landmarks: Option<PathBuf>,
+    /// Weights of a body.
+    pub(crate) body: Option<PathBuf>,
+    /// Sums of the marks around genes.
+    pub(crate) sums: Option<PathBuf>,
     /// Connected genes.
     pub(crate) graph: Option<PathBuf>,
+    /// `NAME=FILE` for each file of reads.
+    pub(crate) bam: Vec<String>,
     /// `ROLE=NAME` for each column that is named.
     pub(crate) column: Vec<String>,
     /// How windows of the genome are chosen as negatives; their seed is that of the run.
@@ -57,9 +64,17 @@ impl SourceConfig {
         self.data = whole(&self.data)?;
         let sequences =
             [&mut self.test, &mut self.test_negatives, &mut self.genome, &mut self.alias, &mut self.exclude];
-        let tables = [&mut self.labels, &mut self.landmarks, &mut self.graph];
+        let tables = [&mut self.labels, &mut self.landmarks, &mut self.graph, &mut self.body];
         for path in sequences.into_iter().chain(tables).flatten() {
             *path = whole(path)?;
+        }
+        if let Some(sums) = &mut self.sums {
+            // it need not be there yet
+            *sums = std::path::absolute(&*sums).with_context(|| format!("cannot use {}", sums.display()))?;
+        }
+        for text in &mut self.bam {
+            let (name, path) = crate::coverage::named(text)?;
+            *text = format!("{name}={}", whole(path)?.display());
         }
         if let Some(negatives) = &mut self.negatives
             && !crate::inputs::MADE.contains(&negatives.as_str())
@@ -83,7 +98,10 @@ pub(crate) fn source(flags: Flags, args: &Source) -> Flags {
         .set("source.exclude", args.exclude.as_ref())
         .set("source.labels", args.labels.as_ref())
         .set("source.landmarks", args.landmarks.as_ref())
+        .set("source.body", args.body.as_ref())
+        .set("source.sums", args.sums.as_ref())
         .set("source.graph", args.graph.as_ref())
+        .set("source.bam", (!args.bam.is_empty()).then_some(&args.bam))
         .set("source.column", (!args.column.is_empty()).then_some(&args.column))
         .set("window", args.window)
         .set("strands", args.single_strand.then_some(StrandPolicy::Given))
@@ -174,13 +192,13 @@ impl RunConfig {
     fn over(defaults: &Self, common: &Common, args: &Train) -> anyhow::Result<Self> {
         // Several names stand for one system with other sizes; the sizes are in the defaults already.
         let system = args.system.as_deref().map(network).transpose()?;
-        let flags = Flags::new()
+        let flags = args
+            .repeats
+            .flags()
             .set("dataset", args.dataset.as_deref())
             .set("network.system", system.map(|network| network.system()))
             .set("split", args.split.as_deref().filter(|name| *name != AUTO))
-            .set("models", args.models)
             .set("folds", args.folds)
-            .set("epochs", args.epochs)
             .set("motifs.database", args.motifs.as_ref())
             .set("motifs.expect", args.expect_motif.as_deref());
         let mut config = Self::resolved(defaults, common, source(flags, &args.source))?;
@@ -233,78 +251,7 @@ pub(crate) fn network(system: &str) -> anyhow::Result<NetConfig> {
 /// The system that is asked for, by option, setting, environment or file, in this order: its sizes are the defaults that
 /// everything else is layered over.
 pub(crate) fn chosen_system(common: &Common, option: Option<&str>) -> Option<String> {
-    const KEY: &str = "network.system";
-    if let Some(name) = option {
-        return Some(name.to_owned());
-    }
-    if let Some((_, name)) = common.set.iter().rev().find(|(key, _)| key == KEY) {
-        return Some(name.trim_matches('"').to_owned());
-    }
-    let variables = workbench::args::environment();
-    if let Some((_, name)) = variables.iter().find(|(name, _)| name == "GALEN_NETWORK__SYSTEM") {
-        return Some(name.clone());
-    }
-    // What is wrong with a file is said where all of it is read. A run that is continued has its system in its own file.
-    let own = || common.resume.then(|| common.named_run_dir()).flatten().map(|folder| folder.join(CONFIG));
-    let path = common.config.clone().or_else(own)?;
-    system_in(&std::fs::read_to_string(path).ok()?)
-}
-
-/// The value of `system` in the section `[network]` of a TOML text.
-fn system_in(text: &str) -> Option<String> {
-    let section = text.lines().map(str::trim).skip_while(|line| *line != "[network]").skip(1);
-    let mut lines = section.take_while(|line| !line.starts_with('['));
-    let value = lines.find_map(|line| line.strip_prefix("system")?.trim_start().strip_prefix('='))?;
-    let value = value.trim().strip_prefix('"')?;
-    Some(value.split('"').next()?.to_owned())
-}
-
-/// Prints a configuration.
-pub(crate) fn print<T: Serialize>(config: &T) -> anyhow::Result<()> {
-    Ok(std::io::stdout().lock().write_all(to_toml(config)?.as_bytes())?)
-}
-
-/// The settings of a command that is no run; `None` where they were only to be shown.
-pub(crate) fn settings<T: Serialize + DeserializeOwned>(
-    defaults: &T,
-    common: &Common,
-    flags: Flags,
-) -> anyhow::Result<Option<T>> {
-    let settings = resolve(defaults, common, flags)?;
-    if common.print_config {
-        print(&settings)?;
-        return Ok(None);
-    }
-    Ok(Some(settings))
-}
-
-/// Refuses the options of a run where none is written.
-pub(crate) fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
-    let option = match (common.run_dir.is_some(), common.resume) {
-        (true, _) => "--run-dir",
-        (false, true) => "--resume",
-        (false, false) => return Ok(()),
-    };
-    Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
-}
-
-/// Settings of a command that has none of its own.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NoConfig {}
-
-/// Settings of `predict`, `variants` and `bench`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct DeviceConfig {
-    /// Where to compute.
-    pub(crate) device: String,
-}
-
-impl DeviceConfig {
-    /// File, environment and options; `None` where they were only to be shown.
-    pub(crate) fn new(common: &Common) -> anyhow::Result<Option<Self>> {
-        settings(&Self { device: "cpu".into() }, common, Flags::new())
-    }
+    option.map(str::to_owned).or_else(|| choice(common, "network.system"))
 }
 
 /// Settings of `prepare`, `audit` and `evaluate`; they name their fields as those of `train` are named.
@@ -353,13 +300,6 @@ impl SplitConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_system_of_a_file_is_found_in_its_section_only() {
-        assert_eq!(system_in("[network]\nfilters = 4\nsystem = \"basset\"\n").as_deref(), Some("basset"));
-        assert_eq!(system_in("system = \"basset\"\n[network]\n[source]\nsystem = \"x\"\n"), None);
-        assert_eq!(system_in("[network]\nsystem=\"deep-motif\" # the CNN\n").as_deref(), Some("deep-motif"));
-    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

@@ -4,7 +4,9 @@ use crate::cli::{Coverage, Covers, ScaledBy};
 use crate::config::{settings, without_run_folder};
 use crate::inputs;
 use anyhow::Context;
-use genomics::coverage::{Bins, CoverageConfig, Mates, Protocol, ReadFilter, Scale, Signal, StrandFilter};
+use genomics::coverage::{
+    Bins, Counting, CoverageConfig, Mates, Protocol, ReadFilter, Scale, Signal, StrandFilter, WindowLayout,
+};
 use genomics::io::bam::{AlignmentOptions, Alignments};
 use genomics::locus::Strand;
 use nn_core::config::in_range;
@@ -17,7 +19,7 @@ use workbench::exit::Usage;
 use workbench::observe::say;
 
 /// Which reads count, and what they cover.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Reads {
     /// What a read covers.
@@ -96,10 +98,22 @@ impl Reads {
     }
 }
 
-/// Settings of `coverage`.
-#[derive(Debug, Serialize, Deserialize)]
+/// `NAME=FILE`, or a file that is called after itself.
+pub(crate) fn named(text: &str) -> Result<(String, &Path), Usage> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), Path::new(file))),
+        Some(_) => Err(Usage(format!("--bam {text}: write NAME=FILE"))),
+        None => {
+            let path = Path::new(text);
+            Ok((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path))
+        }
+    }
+}
+
+/// How reads are counted: the settings of `coverage`, and those of the marks of genes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Settings {
+pub(crate) struct Counts {
     /// Bases of a bin.
     bin: u32,
     /// What counts are scaled by.
@@ -109,7 +123,20 @@ struct Settings {
     reads: Reads,
 }
 
-impl Settings {
+impl Counts {
+    /// Reads as they are, in bins of so many bases.
+    pub(crate) fn of(bin: u32) -> Self {
+        Self { bin, scale: ScaledBy::None, reads: Reads::default() }
+    }
+
+    /// What the library counts by them around places, in so many bins.
+    pub(crate) fn counting(&self, bins: usize) -> anyhow::Result<Counting> {
+        let counting =
+            Counting { layout: WindowLayout { bins, bin: self.bin }, reads: self.reads.config()?, scale: self.scale() };
+        counting.layout.validate()?;
+        Ok(counting)
+    }
+
     fn scale(&self) -> Scale {
         match self.scale {
             ScaledBy::None => Scale::None,
@@ -129,7 +156,7 @@ fn flags(setting: &str, text: &str) -> Result<u16, Usage> {
 
 pub(crate) fn run(common: &Common, args: &Coverage) -> anyhow::Result<()> {
     without_run_folder(common, "coverage")?;
-    let defaults = Settings { bin: 50, scale: ScaledBy::None, reads: Reads::default() };
+    let defaults = Counts::of(50);
     let given = Flags::new()
         .set("bin", args.bin)
         .set("signal", args.signal)

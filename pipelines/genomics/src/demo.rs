@@ -73,7 +73,7 @@ pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Re
     generated.seed = seed;
     let made = SyntheticGenome::new(generated)?;
     if common.print_config {
-        return print(&config);
+        return Ok(print(&config)?);
     }
     let loaded = Loaded::generated(made.dataset()?, "half of them with the motif at one wrong base");
     config.study = config.study.clone().resolved(&loaded.set, false)?;
@@ -117,6 +117,7 @@ fn use_model(
         alias: None,
         out: file("effects.vcf"),
         table: Some(file("effects.tsv")),
+        genes: None,
     };
     variants::variants(common, device, &asked, stop)?;
     let ask = |what: What, out: &str, contig: Vec<String>| Predict {
@@ -124,6 +125,7 @@ fn use_model(
         what,
         genome: Some(file("genome.fa")),
         alias: None,
+        bam: Vec::new(),
         contig,
         task: None,
         out: file(out),

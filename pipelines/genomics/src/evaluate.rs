@@ -10,6 +10,7 @@ use genomics::model::{Ensemble, Predicts, files};
 use genomics::task::{Task, TaskCard, TaskModel, together};
 use nn_core::burn::tensor::Device;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::observe::say;
 use workbench::table::Table;
@@ -69,7 +70,11 @@ fn task(common: &Common, settings: &SplitConfig, models: &[PathBuf], device: &De
         common,
         network: &card.network,
         prepare: &card.fitted.prepare,
+        counting: card.fitted.counting.clone(),
         card: Some(&card),
+        model: Some(&models[0]),
+        device,
+        stop: &AtomicBool::new(false),
         window: settings.window,
         seed: settings.seed,
         unlabelled: false,

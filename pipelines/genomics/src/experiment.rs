@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
-use workbench::config::Flags;
 use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
 use workbench::report::{Page, Section};
 use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
@@ -61,7 +60,7 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         Which::AttentiveChrome => ("attentive-chrome", chrome::EPOCHS, ""),
     };
     let defaults = ExperimentConfig { device: "cpu".into(), seed: 1, models: 5, epochs, data: data.into() };
-    let flags = Flags::new().set("models", args.models).set("epochs", args.epochs).set("data", args.data.as_ref());
+    let flags = args.repeats.flags().set("data", args.data.as_ref());
     let Some(config) = settings(&defaults, common, flags)? else { return Ok(()) };
     in_range("models", config.models, 1..=100)?;
     in_range("epochs", config.epochs, 1..=100_000)?;

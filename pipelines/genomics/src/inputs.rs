@@ -1,7 +1,9 @@
 //! Labelled sequences from files, with the record of what was read.
 
+mod genes;
 mod windows;
 
+pub(crate) use self::genes::{annotated, starts};
 pub(crate) use self::windows::{cut, genome};
 
 use crate::cli::{Format, counted};
@@ -70,6 +72,11 @@ pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
 
 /// Reads the data that the settings name and makes the negatives; `window` is the width of windows around intervals.
 pub(crate) fn load(source: &SourceConfig, common: &Common, window: Option<usize>, seed: u64) -> anyhow::Result<Loaded> {
+    if !source.bam.is_empty() {
+        let text = "--bam is for prepare, and for systems that read the marks of genes (--system deepchrome, \
+                    attentive-chrome); leave it out";
+        return Err(Usage(text.into()).into());
+    }
     Reader { source, common, window, seed, loaded: Loaded::generated(SequenceSet::default(), "") }.read()
 }
 
@@ -88,7 +95,7 @@ pub(crate) fn load_windows(source: &SourceConfig, common: &Common, window: Optio
 }
 
 /// What a file is, by its name.
-fn told(path: &Path) -> Format {
+pub(crate) fn told(path: &Path) -> Format {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".bgz")).unwrap_or(&name).to_owned();
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -118,9 +125,10 @@ impl Reader<'_> {
     fn begin(&mut self) -> anyhow::Result<Format> {
         let source = self.source;
         let format = source.format.unwrap_or_else(|| told(&source.data));
-        if is_of_tasks(format) || source.labels.is_some() || source.landmarks.is_some() || source.graph.is_some() {
-            let text = "this layout, or one of --labels, --landmarks and --graph, is for a system that reads more than \
-                        windows; name it with --system (see `galen-genomics systems`)";
+        let tables = [&source.labels, &source.landmarks, &source.graph, &source.body, &source.sums];
+        if is_of_tasks(format) || tables.into_iter().any(Option::is_some) {
+            let text = "this layout, or one of --labels, --landmarks, --graph, --body and --sums, is for a system that \
+                        reads more than windows; name it with --system (see `galen-genomics systems`)";
             return Err(Usage(text.into()).into());
         }
         if !source.column.is_empty() && format != Format::Table {

@@ -3,17 +3,16 @@
 
 mod figures;
 
+pub(crate) use self::figures::{calibration, results};
 pub(crate) use workbench::page::Figures;
 
-use crate::cli::counted;
 use crate::config::RunConfig;
 use crate::inputs::Loaded;
 use crate::train::{Baseline, Model, Motifs, Tested, results_table};
 use genomics::audit::Audit;
 use genomics::dataset::Labels;
-use genomics::model::StrandPolicy;
+use genomics::model::{Predicts, StrandPolicy};
 use genomics::study::Study;
-use workbench::figure::{Axes, Series};
 use workbench::page;
 use workbench::record::{DataRecord, Environment, RunMetrics};
 use workbench::report::Section;
@@ -38,17 +37,20 @@ pub(crate) struct Findings<'a> {
 /// Writes `report.html` and `figures/*.svg`.
 pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> {
     let figures = Figures { folder };
+    let predicts = Predicts { tasks: f.loaded.set.tasks.clone(), labels: f.loaded.set.labels.clone() };
+    let kept =
+        format!("The weights are those of the epoch with the best {} on the validation part.", f.config.study.monitor);
     let facts = [
         ("Tasks".to_owned(), short(&f.loaded.set.tasks)),
         ("Window".to_owned(), format!("{} bases", f.study.preprocessing().window)),
     ];
     let title = format!("{} on {}", f.config.study.network.system(), f.config.dataset);
     let mut page = page::head(title, f.metrics, f.environment, facts)
-        .section(result(f, figures)?)
+        .section(result(f, figures, &predicts)?)
         .section(data(f, figures)?)
         .section(split(f))
-        .section(learning(f, figures)?)
-        .section(figures::calibration(figures, f)?);
+        .section(page::learning(figures, f.models, &kept)?)
+        .section(calibration(figures, &predicts, &f.tested.together)?);
     if let Some(motifs) = f.motifs {
         page = page.section(motifs.section(figures)?);
     }
@@ -57,13 +59,13 @@ pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> 
 }
 
 /// A list of names that fits into a line.
-fn short(names: &[String]) -> String {
+pub(crate) fn short(names: &[String]) -> String {
     const SHOWN: usize = 6;
     let head = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{head} and {} more", names.len() - SHOWN) } else { head }
 }
 
-fn result(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
+fn result(f: &Findings<'_>, figures: Figures<'_>, predicts: &Predicts) -> anyhow::Result<Section> {
     let labels = &f.loaded.set.labels;
     let mut section = Section::new("Results").table(results_table(f.config, labels, f.metrics, f.baselines));
     if f.tested.intervals.is_empty() {
@@ -78,7 +80,7 @@ fn result(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     for finding in f.audit.findings() {
         section = section.warning(finding);
     }
-    figures::results(figures, f, section)
+    results(figures, predicts, &f.tested.together, section)
 }
 
 /// How far the scores of the first model would move with another test part.
@@ -132,25 +134,4 @@ fn split(f: &Findings<'_>) -> Section {
     let splits = (0..f.models.len()).map(|i| f.study.plan().split(i));
     let table = page::parts("Rows of each part", ["train", "validation", "test"], splits);
     page::division(f.study.split_kind().describe(), f.config.study.folds).table(table)
-}
-
-fn learning(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
-    let mut section = Section::new("Learning");
-    for (i, model) in f.models.iter().enumerate() {
-        let caption = format!(
-            "Model {i}: {}. The weights are those of the epoch with the best {} on the validation part.",
-            counted(model.epochs, "epoch"),
-            f.config.study.monitor
-        );
-        let found = figures.curves(&model.log)?;
-        let shown: Vec<Series<'_>> = found
-            .iter()
-            .filter(|curve| curve.name.ends_with("loss"))
-            .map(|curve| Series { name: &curve.name, points: &curve.points })
-            .collect();
-        let axes = Axes { title: "Learning curves", x: "epoch", y: "mean loss" };
-        let name = format!("learning-{i}");
-        section = figures.lines(section, (&name, &caption), &axes, &shown, page::best(model.best_epoch))?;
-    }
-    Ok(section)
 }

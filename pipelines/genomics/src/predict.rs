@@ -67,8 +67,9 @@ pub(crate) fn predict(common: &Common, device: &str, args: &Predict, stop: &Atom
     if TaskCard::is_in(&models[0])? {
         return tasks::predict(common, &device, args, &models, stop);
     }
-    if what.data.is_some() {
-        return Err(Usage("the model reads windows; give --fasta, --bed or --tile instead of --data".into()).into());
+    if what.data.is_some() || !args.bam.is_empty() {
+        let text = "the model reads windows; give --fasta, --bed or --tile instead of --data and --bam";
+        return Err(Usage(text.into()).into());
     }
     let ensemble = Ensemble::load(&args.model, &device)?;
     let genome = match (&what.fasta, &args.genome) {

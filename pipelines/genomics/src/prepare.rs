@@ -2,6 +2,7 @@
 
 use crate::cli::Prepare;
 use crate::config::SplitConfig;
+use crate::coverage::named;
 use crate::inputs::{self, Loaded};
 use crate::train::{kmers, record};
 use anyhow::Context;
@@ -22,7 +23,7 @@ use workbench::run::{DATA, RunFolder};
 
 pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
     let Some(settings) = SplitConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
-    let files = args.bam.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
+    let files = settings.source.bam.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
     if files.is_empty() && args.bins.is_some() {
         return Err(Usage("--bins counts reads in parts of each window; give reads with --bam NAME=FILE".into()).into());
     }
@@ -65,18 +66,6 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
         writeln!(out, "train on it with: galen-genomics train --data {}{labels}{group}", table.display())?;
     }
     Ok(())
-}
-
-/// `NAME=FILE`, or a file that is called after itself.
-fn named(text: &str) -> Result<(String, &Path), Usage> {
-    match text.split_once('=') {
-        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), Path::new(file))),
-        Some(_) => Err(Usage(format!("--bam {text}: write NAME=FILE"))),
-        None => {
-            let path = Path::new(text);
-            Ok((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path))
-        }
-    }
 }
 
 /// Makes the labels the reads of each window that count by `reads`, as the logarithm to base 2 of one more than their

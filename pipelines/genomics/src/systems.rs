@@ -66,7 +66,8 @@ fn described(reads: Reads) -> &'static str {
         Reads::Sequences => "labelled sequences, --single-strand",
         Reads::Methylation => "--format methylation, --genome",
         Reads::Genes => "--format gene-table, --genome",
-        Reads::Marks => "--format marks",
+        Reads::Starts => "--format gene-table, --genome, --body",
+        Reads::Marks => "--format marks; or genes with --bam for each mark and --labels",
         Reads::Classes => "--format expression, --labels or a column label; gedfn: --graph",
         Reads::Landmarks => "--format expression, --landmarks",
     }

@@ -1,11 +1,11 @@
 //! `train`: models, baselines, scores, files and the report of one study.
 
-mod models;
+mod baselines;
 mod motifs;
 mod results;
 mod task;
 
-pub(crate) use self::models::{Baseline, Model};
+pub(crate) use self::baselines::Baseline;
 pub(crate) use self::motifs::Motifs;
 pub(crate) use self::results::{Tested, table as results_table};
 pub(crate) use self::task::{Asked, Visit, is_of_tasks, load as load_task, with_task};
@@ -18,7 +18,7 @@ use anyhow::Context;
 use genomics::audit::Audit;
 use genomics::dataset::Labels;
 use genomics::kmer::KmerConfig;
-use genomics::model::StrandPolicy;
+use genomics::model::{SequenceModel, StrandPolicy};
 use genomics::study::{Plan, ScheduleKind, Study};
 use genomics::task::TaskNetConfig;
 use nn_core::data::Part;
@@ -26,13 +26,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 use workbench::args::Common;
 use workbench::observe::say;
-use workbench::observe::{METRICS_LOG, logged_seconds};
 use workbench::record::{DataRecord, DataSummary, Environment, Input, RunMetrics, Summary, peak_memory_mb};
-use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
-use workbench::training::{quoted, refuse_other_data, refuse_other_settings};
+use workbench::run::{METRICS, REPORT};
+use workbench::training::{Opening, Trained, TrainingRun, quoted};
+
+/// A model with what training it came to.
+pub(crate) type Model = Trained<SequenceModel>;
 
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
     if let Some(system) = config::chosen_system(common, args.system.as_deref())
@@ -42,7 +43,7 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
     }
     let (mut config, run_dir) = RunConfig::for_train(common, args)?;
     if common.print_config {
-        return config::print(&config);
+        return Ok(config::print(&config)?);
     }
     let source = config.source.as_mut().context("the configuration names no data")?;
     source.located(|path| whole(common, path))?;
@@ -76,45 +77,48 @@ pub(crate) fn study(
     resume: &str,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let began = Instant::now();
     let device = nn_core::compute::device(&config.device)?;
-    let folder = RunFolder::open(run_dir, common.resume)?;
     let plan = inputs::plan(loaded, &config.study)?;
     let record = record(loaded, &plan);
+    let environment = environment(&config.device, config.study.seed);
+    let models = config.study.models;
+    let opening = Opening { common, folder: run_dir, config, data: &record, environment, models, resume };
     // A run that goes on may train more models, and train them longer where the rate does not depend on the epochs.
     let longer = config.study.schedule == ScheduleKind::Constant;
-    refuse_other_settings(&folder, config, |key| {
+    let run = TrainingRun::open(opening, |key| {
         (longer && key == "epochs") || matches!(key, "models" | "device") || key.starts_with("motifs")
     })?;
-    refuse_other_data(&folder, &record)?;
-    let earlier = earlier_seconds(&folder, config.study.models)?;
-    remove_results(&folder)?;
-
-    folder.write_config(config)?;
-    let environment = environment(&config.device, config.study.seed);
-    folder.write_json(ENVIRONMENT, &environment)?;
-    inputs::write_splits(&folder, &plan)?;
-    folder.write_json(DATA, &record)?;
+    inputs::write_splits(&run.folder, &plan)?;
     let study = Study::new(&loaded.set, &config.dataset, plan, config.study.clone())?;
     let audit = Audit::new(&loaded.set, study.plan().split(0), &kmers(config.study.strands))?;
     say(common, &audit.to_text());
 
-    let baselines = models::baselines(common, &folder, &study)?;
+    let baselines = baselines::all(common, &run.folder, &study)?;
     let mut models = Vec::new();
     for i in 0..config.study.models {
-        models.push(models::model(common, &folder, &study, i, &device, resume, stop)?);
+        models.push(run.model(
+            i,
+            config.study.epochs,
+            |file| anyhow::Ok(SequenceModel::load(file, &device)?),
+            |checkpoints, resumed, reporter| {
+                say(common, &format!("model {i}: training on {} rows", study.plan().split(i).train.len()));
+                let trained = study.train(i, &device, (Some(checkpoints), resumed), reporter, stop)?;
+                Ok((trained.model, trained.outcome))
+            },
+            |model, file| Ok(model.save(file)?),
+        )?);
     }
     let tested = results::test(&study, &models)?;
-    results::write_predictions(&folder, &study, &tested)?;
+    results::write_predictions(&run.folder, &study, &tested)?;
     let name = config.study.network.system();
     let audit = match tested.scores.first() {
         Some(scores) => audit.with_scores(name, Part::Test, scores.clone()),
         None => audit,
     };
-    folder.write_json("audit.json", &audit)?;
+    run.folder.write_json("audit.json", &audit)?;
 
     let mut scores = results::summaries(&tested.scores, &tested.intervals);
-    let motifs = Motifs::find(common, &folder, config, &study, &models)?;
+    let motifs = Motifs::find(common, &run.folder, config, &study, &models)?;
     if let Some(recovered) = motifs.as_ref().and_then(Motifs::recovered)
         && let Some(summary) = Summary::of(vec![f64::from(u8::from(recovered))])
     {
@@ -135,10 +139,10 @@ pub(crate) fn study(
             sha256: loaded.inputs.iter().map(|i| (i.name.clone(), i.sha256.clone())).collect(),
         },
         device: config.device.clone(),
-        wall_seconds: earlier + began.elapsed().as_secs_f64(),
+        wall_seconds: run.seconds(),
         peak_mb: peak_memory_mb(),
         version: env!("CARGO_PKG_VERSION").into(),
-        commit: environment.commit.clone(),
+        commit: run.environment.commit.clone(),
     };
     let findings = Findings {
         config,
@@ -146,21 +150,21 @@ pub(crate) fn study(
         loaded,
         audit: &audit,
         record: &record,
-        environment: &environment,
+        environment: &run.environment,
         metrics: &metrics,
         baselines: &baselines,
         models: &models,
         tested: &tested,
         motifs: motifs.as_ref(),
     };
-    page::write(&folder, &findings)?;
-    folder.write_json(METRICS, &metrics)?;
+    page::write(&run.folder, &findings)?;
+    run.folder.write_json(METRICS, &metrics)?;
     let mut out = std::io::stdout().lock();
     if common.json {
         writeln!(out, "{}", serde_json::to_string(&metrics)?)?;
     } else {
         results_table(config, &loaded.set.labels, &metrics, &baselines).write(&mut out, false)?;
-        writeln!(out, "\nreport: {}", folder.file(REPORT)?.display())?;
+        writeln!(out, "\nreport: {}", run.folder.file(REPORT)?.display())?;
     }
     Ok(())
 }
@@ -191,29 +195,6 @@ fn recorded(inputs: &[Input], plan: &Plan) -> DataRecord {
             .map(|(name, rows)| (name.to_owned(), rows))
             .into(),
     }
-}
-
-/// Seconds that earlier processes of a continued run trained, from their logs.
-fn earlier_seconds(folder: &RunFolder, models: usize) -> anyhow::Result<f64> {
-    let mut seconds = 0.0;
-    for i in 0..models {
-        let log = folder.file(&format!("logs/seed-{i}/{METRICS_LOG}"))?;
-        if log.is_file() {
-            seconds += logged_seconds(&log)?;
-        }
-    }
-    Ok(seconds)
-}
-
-/// Removes what a run writes last: a folder that has it is finished, and a run that goes on is not.
-fn remove_results(folder: &RunFolder) -> anyhow::Result<()> {
-    for name in [METRICS, REPORT] {
-        let path = folder.file(name)?;
-        if path.is_file() {
-            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 fn environment(device: &str, seed: u64) -> Environment {

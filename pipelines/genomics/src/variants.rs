@@ -5,12 +5,16 @@ use crate::config::{DeviceConfig, without_run_folder};
 use crate::inputs;
 use genomics::dataset::Labels;
 use genomics::evaluate::softmax;
+use genomics::genome::Genome;
 use genomics::io::vcf::VcfReader;
-use genomics::model::{Ensemble, StrandPolicy};
-use genomics::variant::{Outputs, Prediction, Scale, ScoreConfig, Summary, VariantScorer, annotate};
+use genomics::model::{Ensemble, StrandPolicy, files};
+use genomics::systems::expecto::{Expecto, ExpectoScorer};
+use genomics::task::{TaskCard, TaskNetConfig};
+use genomics::variant::{Outputs, Prediction, Scale, Score, ScoreConfig, Summary, VariantScorer, annotate};
+use nn_core::burn::tensor::Device;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use workbench::args::Common;
 use workbench::exit::{Stopped, Usage};
@@ -59,6 +63,19 @@ pub(crate) fn variants(common: &Common, device: &str, args: &Variants, stop: &At
         return Err(Usage("--out is a table already; leave out --table, or name the VCF file with --out".into()).into());
     }
     let device = nn_core::compute::device(device)?;
+    let outputs = if is_table(&args.out) {
+        Outputs { vcf: None, table: Some(&args.out) }
+    } else {
+        Outputs { vcf: Some(&args.out), table: args.table.as_deref() }
+    };
+    let models = files(&args.model)?;
+    if TaskCard::is_in(&models[0])? {
+        return expression(common, &device, args, &models, (outputs, stop));
+    }
+    if args.genes.is_some() {
+        let text = "--genes is for expecto, and the model reads windows around variants; leave it out";
+        return Err(Usage(text.into()).into());
+    }
     let ensemble = Ensemble::load(&args.model, &device)?;
     let genome = inputs::genome(&args.genome, args.alias.as_deref())?;
     let reader = VcfReader::open(&args.vcf)?;
@@ -87,12 +104,50 @@ pub(crate) fn variants(common: &Common, device: &str, args: &Variants, stop: &At
         scores(&ensemble, sequences)
     };
     let mut scorer = VariantScorer::new(&genome, config, tasks, predict)?;
-    let outputs = if is_table(&args.out) {
-        Outputs { vcf: None, table: Some(&args.out) }
-    } else {
-        Outputs { vcf: Some(&args.out), table: args.table.as_deref() }
+    scored(common, (reader, &genome), &mut scorer, args, (outputs, stop))
+}
+
+/// The same for `ExPecto`: effects on the expression of the nearest gene.
+fn expression(
+    common: &Common,
+    device: &Device,
+    args: &Variants,
+    models: &[PathBuf],
+    outputs: (Outputs<'_>, &AtomicBool),
+) -> anyhow::Result<Summary> {
+    let card = TaskCard::load(&models[0])?;
+    let TaskNetConfig::Expecto(config) = &card.network else {
+        let text = format!("{} scores no variants; expecto and networks that read windows do", card.network.system());
+        return Err(Usage(text).into());
     };
-    let found = annotate(reader, &genome, Some(&mut scorer), outputs);
+    let Some(genes) = &args.genes else {
+        return Err(Usage("expecto scores variants by the nearest gene; give --genes FILE".into()).into());
+    };
+    let networks = models.iter().map(|file| Ok(Expecto::load(file, device)?.0)).collect::<anyhow::Result<Vec<_>>>()?;
+    let genome = inputs::genome(&args.genome, args.alias.as_deref())?;
+    let genes = inputs::starts(genes, &genome)?;
+    let reader = VcfReader::open(&args.vcf)?;
+    let text = format!(
+        "{}; effects on {} of the nearest of {}, up to {} bases away",
+        counted(networks.len(), "model"),
+        card.predicts.describe(),
+        counted(genes.len(), "gene"),
+        config.spatial.reach
+    );
+    say(common, &text);
+    let mut scorer = ExpectoScorer::new(&networks, card.predicts.tasks.clone(), &genome, &genes, outputs.1)?;
+    scored(common, (reader, &genome), &mut scorer, args, outputs)
+}
+
+/// Scores all variants and writes what was asked for.
+fn scored(
+    common: &Common,
+    (reader, genome): (VcfReader, &Genome),
+    scorer: &mut dyn Score,
+    args: &Variants,
+    (outputs, stop): (Outputs<'_>, &AtomicBool),
+) -> anyhow::Result<Summary> {
+    let found = annotate(reader, genome, Some(scorer), outputs);
     if stop.load(Ordering::Relaxed) {
         return Err(Stopped(format!("{} was not written", args.out.display())).into());
     }

@@ -3,14 +3,14 @@
 use nn_core::data::Part;
 
 use super::text::{listed, of, thousands};
-use super::{Audit, Balance, Overlap, PartAudit, Scored};
+use super::{Audit, Balance, Overlap, PartAudit, Scored, TaskAudit};
 use crate::baselines::{GC_NAME, kmers_name, prior_name};
 use crate::dataset::Labels;
 
 /// From this distance to what the prior reaches on, composition is worth a warning: AUROC 0.6, correlation 0.1.
 const COMPOSITION: f64 = 0.1;
 /// By how much a model should be above the words, or it may have learnt no more.
-const MARGIN: f64 = 0.01;
+pub(super) const MARGIN: f64 = 0.01;
 /// Share of the rarer label below which AUROC alone is misleading.
 const RARE: f64 = 0.1;
 /// Share of unknown bases that is worth a warning.
@@ -36,7 +36,7 @@ impl Audit {
         }
         for part in &self.parts {
             unknown(part, &mut found);
-            balance(part, &mut found);
+            balance(part.part, &part.tasks, &mut found);
         }
         found
     }
@@ -129,19 +129,18 @@ fn unknown(part: &PartAudit, found: &mut Vec<String>) {
     }
 }
 
-fn balance(part: &PartAudit, found: &mut Vec<String>) {
-    for task in &part.tasks {
+pub(super) fn balance(part: Part, tasks: &[TaskAudit], found: &mut Vec<String>) {
+    for task in tasks {
         let Balance::Binary { positives, negatives, .. } = task.balance else { continue };
         let (fewer, all) = (positives.min(negatives), positives + negatives);
         if all > 0 && fewer == 0 {
             let label = u8::from(positives > 0);
-            found.push(format!("all labels of {} in {} are {label}", task.task, part.part));
+            found.push(format!("all labels of {} in {part} are {label}", task.task));
         } else if (fewer as f64) < RARE * all as f64 {
             found.push(format!(
-                "the rarer label of {} has {} rows of {}: read the average precision beside the AUROC",
+                "the rarer label of {} has {} rows of {part}: read the average precision beside the AUROC",
                 task.task,
                 of(fewer, all),
-                part.part,
             ));
         }
     }

@@ -9,7 +9,7 @@ use super::{Audit, Balance, Overlap, PartAudit, Scored, TaskAudit};
 use crate::dataset::Labels;
 
 /// Tasks that are spelt out in each part.
-const TASKS: usize = 12;
+pub(super) const TASKS: usize = 12;
 /// Contigs that a line names.
 const CONTIGS: usize = 6;
 
@@ -97,7 +97,7 @@ fn part_text(f: &mut fmt::Formatter<'_>, part: &PartAudit) -> fmt::Result {
     )
 }
 
-fn task_text(f: &mut fmt::Formatter<'_>, part: Part, task: &TaskAudit) -> fmt::Result {
+pub(super) fn task_text(f: &mut fmt::Formatter<'_>, part: Part, task: &TaskAudit) -> fmt::Result {
     write!(f, "{part}, {}: ", task.task)?;
     match &task.balance {
         Balance::Binary { positives, negatives, gc_positives, gc_negatives } => {
@@ -133,7 +133,7 @@ fn overlap_text(f: &mut fmt::Formatter<'_>, overlap: &Overlap) -> fmt::Result {
 }
 
 /// A table of the scores that matter for the labels.
-fn scores_text<'a>(
+pub(super) fn scores_text<'a>(
     f: &mut fmt::Formatter<'_>,
     part: Part,
     labels: &Labels,

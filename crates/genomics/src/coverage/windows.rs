@@ -54,6 +54,18 @@ impl WindowLayout {
     }
 }
 
+/// How the reads around places become counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Counting {
+    /// The bins around each place.
+    pub layout: WindowLayout,
+    /// Which reads count, and what they cover.
+    pub reads: CoverageConfig,
+    /// What the counts are scaled by.
+    pub scale: Scale,
+}
+
 /// A window of the file's contigs.
 #[derive(Debug, Clone, Copy)]
 struct Window {

@@ -16,7 +16,9 @@ use ::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArra
 use ::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
+use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
+use nn_core::atomic::AtomicError;
 
 use super::IoError;
 use super::text::extension;
@@ -62,14 +64,12 @@ impl PredictionWriter {
             "tsv" => Some(b'\t'),
             _ => return Err(IoError::format(path, "predictions are .parquet, .csv or .tsv; name the file so")),
         };
-        let started = Temporary::beside(path).and_then(|(temporary, file)| {
-            let sink = match delimiter {
-                None => Sink::columns(file, outputs)?,
-                Some(delimiter) => Sink::text(Box::new(file), delimiter, outputs)?,
-            };
-            Ok((temporary, sink))
-        });
-        let (temporary, sink) = started.map_err(|cause| IoError::Write { path: path.to_path_buf(), cause })?;
+        let (temporary, file) = Temporary::beside(path).map_err(|cause| failed(path, None, cause))?;
+        let sink = match delimiter {
+            None => Sink::columns(file, outputs),
+            Some(delimiter) => Sink::text(Box::new(file), delimiter, outputs),
+        };
+        let sink = sink.map_err(|cause| failed(path, Some(&temporary), cause))?;
         Ok(Self::over(sink, outputs, path, Some(temporary)))
     }
 
@@ -80,7 +80,7 @@ impl PredictionWriter {
     pub fn csv(stream: Box<dyn Write + Send>, name: &str, outputs: &[String]) -> Result<Self, IoError> {
         let path = Path::new(name);
         let sink = Sink::text(stream, b',', outputs);
-        let sink = sink.map_err(|cause| IoError::Write { path: path.to_path_buf(), cause })?;
+        let sink = sink.map_err(|cause| failed(path, None, cause))?;
         Ok(Self::over(sink, outputs, path, None))
     }
 
@@ -92,13 +92,13 @@ impl PredictionWriter {
     /// Takes one row.
     ///
     /// # Errors
-    /// [`IoError::Write`] if the disk is full, the stream is closed, or the row has more or fewer scores than there are
-    /// columns.
+    /// [`IoError::Atomic`] if the disk is full; [`IoError::Write`] if the stream is closed, or the row has more or fewer
+    /// scores than there are columns.
     pub fn push(&mut self, row: Prediction) -> Result<(), IoError> {
         let found = row.values.as_ref().map_or(self.outputs, Vec::len);
         if found != self.outputs {
             let problem = format!("row {} has {found} scores where {} are due", row.row, self.outputs);
-            return Err(self.failed(io::Error::new(io::ErrorKind::InvalidInput, problem)));
+            return Err(failed(&self.path, None, io::Error::new(io::ErrorKind::InvalidInput, problem)));
         }
         self.rows += 1;
         self.waiting.push(row);
@@ -108,25 +108,52 @@ impl PredictionWriter {
     fn flush(&mut self) -> Result<(), IoError> {
         let rows = mem::take(&mut self.waiting);
         let written = self.sink.write(&rows, self.outputs);
-        written.map_err(|cause| self.failed(cause))
-    }
-
-    fn failed(&self, cause: io::Error) -> IoError {
-        IoError::Write { path: self.path.clone(), cause }
+        written.map_err(|cause| failed(&self.path, self.temporary.as_ref(), cause))
     }
 
     /// Writes what is left, gives the file its name, and returns the number of rows.
     ///
     /// # Errors
-    /// [`IoError::Write`]; the file of that name, if there was one, is then untouched.
+    /// As [`PredictionWriter::push`]; the file of that name, if there was one, is then untouched.
     pub fn finish(mut self) -> Result<u64, IoError> {
         self.flush()?;
-        let Self { sink, rows, path, temporary, .. } = self;
-        let named = sink.finish().and_then(|()| match temporary {
+        let Self { sink, rows, path, mut temporary, .. } = self;
+        let named = sink.finish().and_then(|()| match &mut temporary {
             Some(temporary) => temporary.name(&path),
             None => Ok(()),
         });
-        named.map(|()| rows).map_err(|cause| IoError::Write { path, cause })
+        named.map(|()| rows).map_err(|cause| failed(&path, temporary.as_ref(), cause))
+    }
+}
+
+/// Why rows could not be written. Where a full disk is the reason, it says how many bytes the file had come to.
+fn failed(path: &Path, temporary: Option<&Temporary>, cause: io::Error) -> IoError {
+    let path = path.to_path_buf();
+    match (temporary, cause.kind()) {
+        (Some(temporary), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            let needed = fs::metadata(&temporary.path).map_or(0, |file| file.len());
+            AtomicError::Full { path, needed, cause }.into()
+        }
+        _ => IoError::Write { path, cause },
+    }
+}
+
+/// What the disk said, if it was the disk: a full one is told apart.
+fn of_text(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// As [`of_text`], of Parquet.
+fn of_columns(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => io::Error::other(cause),
+        },
+        other => io::Error::other(other),
     }
 }
 
@@ -146,7 +173,7 @@ fn heading(outputs: &[String]) -> Vec<String> {
 impl Sink {
     fn text(stream: Box<dyn Write + Send>, delimiter: u8, outputs: &[String]) -> io::Result<Self> {
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(stream);
-        writer.write_record(heading(outputs))?;
+        writer.write_record(heading(outputs)).map_err(of_text)?;
         Ok(Self::Text(Box::new(writer)))
     }
 
@@ -156,7 +183,7 @@ impl Sink {
             WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("galen".to_owned());
         let schema = schema(outputs);
         let file = BufWriter::with_capacity(1 << 20, file);
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build())).map_err(of_columns)?;
         Ok(Self::Columns(Box::new(writer), schema))
     }
 
@@ -164,15 +191,14 @@ impl Sink {
         match self {
             Self::Text(writer) => {
                 for row in rows {
-                    writer.write_record(fields(row, outputs))?;
+                    writer.write_record(fields(row, outputs)).map_err(of_text)?;
                 }
                 Ok(())
             }
             Self::Columns(writer, schema) => {
                 let batch =
                     RecordBatch::try_new(Arc::clone(schema), columns(rows, outputs)).map_err(io::Error::other)?;
-                writer.write(&batch)?;
-                Ok(())
+                writer.write(&batch).map_err(of_columns)
             }
         }
     }
@@ -180,7 +206,7 @@ impl Sink {
     fn finish(self) -> io::Result<()> {
         match self {
             Self::Text(mut writer) => writer.flush(),
-            Self::Columns(writer, _) => (*writer).into_inner()?.flush(),
+            Self::Columns(writer, _) => (*writer).into_inner().map_err(of_columns)?.flush(),
         }
     }
 }
@@ -260,7 +286,7 @@ impl Temporary {
         Ok((Self { path: hidden, named: false }, file))
     }
 
-    fn name(mut self, path: &Path) -> io::Result<()> {
+    fn name(&mut self, path: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
         fs::rename(&self.path, path)?;
         self.named = true;
@@ -278,82 +304,4 @@ impl Drop for Temporary {
 }
 
 #[cfg(test)]
-mod tests {
-    use ::arrow::array::Array;
-    use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-    use super::*;
-    use crate::locus::Strand;
-
-    fn some() -> (Vec<String>, Vec<Prediction>) {
-        let scored = Prediction {
-            row: 1,
-            name: "a, b".to_owned(),
-            locus: Some(Locus::new("chr1", 0, 101).unwrap().on(Strand::Reverse)),
-            status: "ok".to_owned(),
-            values: Some(vec![0.25, 1e-9]),
-        };
-        let status = "invalid: '-' at base 3 is no nucleotide".to_owned();
-        let refused = Prediction { row: 2, name: "x".to_owned(), locus: None, status, values: None };
-        (vec!["bound".to_owned(), "status".to_owned()], vec![scored, refused])
-    }
-
-    fn write(path: &Path) -> u64 {
-        let (outputs, rows) = some();
-        let mut writer = PredictionWriter::create(path, &outputs).unwrap();
-        rows.into_iter().for_each(|row| writer.push(row).unwrap());
-        assert!(!path.exists(), "the file has its name before it is whole");
-        writer.finish().unwrap()
-    }
-
-    #[test]
-    fn parquet_holds_what_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, again) = (folder.path().join("a.parquet"), folder.path().join("b.parquet"));
-        assert_eq!((write(&path), write(&again)), (2, 2));
-        assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap(), "equal rows, equal bytes");
-        let mut reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap().build().unwrap();
-        let batch = reader.next().unwrap().unwrap();
-        let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-        assert_eq!(names, [&COLUMNS[..], &["bound", "score status"]].concat());
-        let text = |column: usize| batch.column(column).as_any().downcast_ref::<StringArray>().unwrap().clone();
-        let scores = |column: usize| batch.column(column).as_any().downcast_ref::<Float64Array>().unwrap().clone();
-        assert_eq!((text(1).value(0), text(2).value(0), text(5).value(0)), ("a, b", "chr1", "-"));
-        assert!(text(2).is_null(1) && batch.column(3).is_null(1) && scores(7).is_null(1));
-        assert_eq!((scores(7).value(0), scores(8).value(0)), (0.25, 1e-9));
-    }
-
-    #[test]
-    fn text_has_the_same_columns() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        write(&path);
-        let expected = "row,name,contig,start,end,strand,status,bound,score status\n\
-                        1,\"a, b\",chr1,0,101,-,ok,0.25,0.000000001\n\
-                        2,x,,,,,invalid: '-' at base 3 is no nucleotide,,\n";
-        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
-        let path = folder.path().join("empty.tsv");
-        assert_eq!(PredictionWriter::create(&path, &[]).unwrap().finish().unwrap(), 0);
-        assert_eq!(fs::read_to_string(&path).unwrap(), COLUMNS.join("\t") + "\n");
-    }
-
-    #[test]
-    fn what_breaks_off_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        fs::write(&path, "old").unwrap();
-        let (outputs, rows) = some();
-        let mut writer = PredictionWriter::create(&path, &outputs).unwrap();
-        writer.push(rows[0].clone()).unwrap();
-        let short = Prediction { values: Some(vec![1.0]), ..rows[0].clone() };
-        assert!(writer.push(short).unwrap_err().to_string().contains("row 1 has 1 scores where 2 are due"));
-        drop(writer);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        for name in ["a.xlsx", "a.csv.gz"] {
-            let error = PredictionWriter::create(&folder.path().join(name), &outputs).err().unwrap().to_string();
-            assert!(error.contains(".parquet, .csv or .tsv"), "{error}");
-        }
-        assert!(PredictionWriter::create(&folder.path().join("absent/a.csv"), &outputs).is_err());
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@
 //! | their classes and patients, networks of genes, lists of landmarks | [`labelled`], [`gene_graph`], [`word_list`] |
 //! | bins of histone marks (`DeepChrome`) | [`deepchrome`] |
 //! | methylated sites of one cell or of several (`DeepCpG`) | [`methylation()`], [`methylation_cells`] |
-//! | starts of genes with features and expression (Xpresso) | [`genes()`] |
+//! | starts of genes with features and expression (Xpresso), expression alone | [`genes()`], [`gene_levels`] |
 //! | intervals as CSV (Genomic Benchmarks) | [`intervals`] |
 
 mod expression;
@@ -28,7 +28,7 @@ use nn_core::data::group_ids;
 pub use self::expression::{
     ExpressionLayout, LabelColumn, Matrix, expression, gene_graph, khan, labelled, matrix, plain_or_gz, word_list,
 };
-pub use self::genes::genes;
+pub use self::genes::{gene_levels, genes};
 pub use self::headers::locus_of;
 pub use self::marks::{deepchrome, intervals};
 pub use self::methylation::{methylation, methylation_cells};

@@ -91,7 +91,7 @@ pub fn marks(config: &MarkConfig) -> Result<(MarkSet, MarkTruth), ConfigError> {
         marks: MARKS.map(str::to_owned).to_vec(),
         bins: BINS,
         values: Vec::with_capacity(config.genes * MARKS.len() * BINS),
-        labels: Vec::new(),
+        ..MarkSet::default()
     };
     let mut truth = MarkTruth { present: Vec::new(), rule: Vec::new(), expression: Vec::new() };
     for _ in 0..config.genes {

@@ -5,10 +5,11 @@
 //! `CnnL2h128` of `models/dna.py`, `RnnL1` of `models/cpg.py`, `JointL2h512` of `models/joint.py`, training as in
 //! `scripts/dcpg_train.py` at 89abdc0.
 //!
-//! The module for sequence and the one for neighbours can each stand alone; [`DeepCpg::with_trained`] puts two that were
-//! trained so into a joint network. Each cell is a task of its own, and a site without a call in a cell counts nothing
-//! there. The gated unit is that of `nn_core`, with the reset gate behind the product and two biases. The authors'
-//! weights of the two classes, and outputs other than cells, are left out.
+//! The module for sequence and the one for neighbours can each stand alone; [`DeepCpg::with_trained`] puts two that
+//! were trained so into a joint network, as the phases of [`DeepCpgTask`] do: the authors keep the modules as they are
+//! while the layers over both are trained. Each cell is a task of its own, and a site without a call in a cell counts
+//! nothing there. The gated unit is that of `nn_core`, with the reset gate behind the product and two biases. The
+//! authors' weights of the two classes, and outputs other than cells, are left out.
 
 use burn::module::Module;
 use burn::nn::Linear;

@@ -4,12 +4,14 @@
 //! effects on expression and disease risk*, Nature Genetics 50:1171. Constants as in the authors' repository
 //! FunctionLab/ExPecto: `chromatin.py` at 5cdaa16, `train.py` at 7af0408, `predict.py` at 05f482c.
 //!
-//! Three steps. [`Beluga`] predicts chromatin marks of 2,000 bases. [`SpatialConfig`] sums the marks of windows around a
-//! start, with weights that fall off exponentially on either side. [`Ridge`] is linear in these sums, for each tissue.
-//! The effect of a variant is linear in the differences that it makes to the marks of the windows that hold it.
+//! Three steps. [`Beluga`] predicts chromatin marks of 2,000 bases. [`SpatialConfig`] sums the marks of windows around
+//! a start, with weights that fall off exponentially on either side. [`Ridge`] is linear in these sums, for each
+//! tissue. The effect of a variant is linear in the differences that it makes to the marks of the windows that hold it.
+//! [`Expecto`] is all of it, [`ExpectoTask`] learns it from genes, [`ExpectoScorer`] scores the variants of a file.
 //!
-//! The authors' `Beluga` reads its channels in the order A, G, C, T; ours, as everything here, A, C, G, T. Their linear
-//! step is gradient boosting of linear functions, which ends early; ours is the solution of the same problem.
+//! The authors' `Beluga` reads its channels in the order A, G, C, T; ours, as everything here, A, C, G, T
+//! ([`Beluga::load`] takes their weights). Their linear step is gradient boosting of linear functions, which ends
+//! early; ours is the solution of the same problem.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -24,22 +26,32 @@ use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::{Stage, pool, rectify};
-use super::parts::{CHUNK, dense, numbers, tensor};
+use super::parts::{dense, numbers, tensor};
 use crate::evaluate::probability;
+use crate::model::at_once;
 use crate::sequence::{Unknown, one_hot};
 use crate::strands::reverse_complement;
 
+mod net;
 mod objective;
 mod ridge;
+mod scorer;
 mod spatial;
+mod sums;
+mod task;
 #[cfg(test)]
 mod tests;
 mod variants;
+mod weights;
 
+pub use self::net::{Expecto, ExpectoConfig, ExpectoError};
 pub use self::objective::BelugaObjective;
 pub use self::ridge::{Ridge, RidgeError};
+pub use self::scorer::ExpectoScorer;
 pub use self::spatial::SpatialConfig;
-pub use self::variants::{Alleles, Expecto, ExpectoError};
+pub use self::sums::SumsFile;
+pub use self::task::ExpectoTask;
+pub use self::variants::Alleles;
 
 /// Sizes of the body; the defaults are the authors'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,7 +203,7 @@ impl Beluga {
     pub fn chromatin(&self, windows: &[&[u8]]) -> Result<Vec<f64>, StepError> {
         let (length, device) = (self.config.length, self.output.weight.val().device());
         let mut found = Vec::with_capacity(windows.len() * self.config.outputs);
-        for windows in windows.chunks(CHUNK) {
+        for windows in windows.chunks(at_once(length)) {
             let x = tensor(one_hot(windows, length, Unknown::Zeros), [windows.len(), 4, length], &device);
             let other = numbers(self.logits(reverse_complement(x.clone()), None), "marks")?;
             let own = numbers(self.logits(x, None), "marks")?;

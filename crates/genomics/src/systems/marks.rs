@@ -96,7 +96,10 @@ impl<'a, C: MarkSizes> MarkTask<'a, C> {
             return Err(DatasetError::Empty { what: "genes" });
         }
         let values = rows * set.marks.len() * set.bins;
-        for (what, found, expected) in [("values", set.values.len(), values), ("labels", set.labels.len(), rows)] {
+        let starts = set.starts.as_ref().map_or(rows, Vec::len);
+        for (what, found, expected) in
+            [("values", set.values.len(), values), ("labels", set.labels.len(), rows), ("starts", starts, rows)]
+        {
             if found != expected {
                 return Err(DatasetError::Length { what, found, expected, rows });
             }
@@ -104,7 +107,10 @@ impl<'a, C: MarkSizes> MarkTask<'a, C> {
         let config = config.with_shape(set.marks.len(), set.bins);
         let rows = Rows {
             names: set.genes.clone(),
-            loci: vec![None; rows],
+            loci: set
+                .starts
+                .as_ref()
+                .map_or_else(|| vec![None; rows], |starts| starts.iter().cloned().map(Some).collect()),
             predicts: Predicts { tasks: vec!["expression".to_owned()], labels: Labels::Binary },
             targets: set.labels.clone(),
             groups: None,
@@ -130,12 +136,14 @@ impl<C: MarkSizes> Task for MarkTask<'_, C> {
         self.config.named()
     }
 
+    /// By chromosome where the genes have a place, because the bins of neighbours hold the same reads.
     fn split(&self) -> SplitKind {
-        SplitKind::Random
+        if self.set.starts.is_some() { SplitKind::Chromosome } else { SplitKind::Random }
     }
 
     fn fit(&self, _train: &[usize], _seed: u64) -> Result<Fitted, TaskError> {
-        Ok(Fitted { columns: self.set.marks.clone(), ..Fitted::default() })
+        let (columns, counting) = (self.set.marks.clone(), self.set.counting.clone());
+        Ok(Fitted { columns, counting, ..Fitted::default() })
     }
 
     fn init(&self, _fitted: &Fitted, device: &Device, rng: &mut ChaCha8Rng) -> Result<C::Net, ConfigError> {
@@ -193,7 +201,7 @@ mod tests {
             values[(gene * 2 + mark) * bins + start..][..4].iter_mut().for_each(|value| *value += 4.0);
         }
         let names = |what: &str, count: usize| (0..count).map(|i| format!("{what}{i}")).collect();
-        MarkSet { genes: names("g", genes), marks: names("m", 2), bins, values, labels }
+        MarkSet { genes: names("g", genes), marks: names("m", 2), bins, values, labels, ..MarkSet::default() }
     }
 
     /// The scores of the last 40 of 160 genes after a few epochs over the others.

@@ -81,6 +81,9 @@ impl Default for SpeidConfig {
 }
 
 impl SpeidConfig {
+    /// Parts of the network that stay as they are in [`SpeidConfig::frozen_recipe`].
+    pub const FROZEN: [&'static str; 3] = ["enhancer", "promoter", "recurrent"];
+
     /// Adam at 1e-5, batches of 100, 32 epochs.
     pub fn recipe() -> Recipe {
         // Keras 1 has PyTorch's constants, and adds ε before the correction
@@ -92,7 +95,7 @@ impl SpeidConfig {
     /// As [`SpeidConfig::recipe`] with the convolutions and the recurrent layer as they are (`build_frozen_model`): for
     /// training on pairs in their true proportion a network that was trained on as many that interact as do not.
     pub fn frozen_recipe() -> Recipe {
-        let rates = ["enhancer", "promoter", "recurrent"].map(|part| (part.to_owned(), 0.0)).to_vec();
+        let rates = Self::FROZEN.map(|part| (part.to_owned(), 0.0)).to_vec();
         Recipe { rates, ..Self::recipe() }
     }
 

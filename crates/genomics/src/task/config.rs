@@ -26,6 +26,10 @@ pub struct TaskConfig {
     pub test_contigs: Vec<String>,
     /// Score of the validation part that decides: `loss`, `auroc`, `average_precision`, `accuracy`, `pearson`.
     pub monitor: String,
+    /// Whether the network is trained in the phases of its authors, where it has some: `DeepCpG`'s modules alone, and
+    /// then the layers over both; SPEID on as many pairs of either kind, and then its dense layers on all. It takes the
+    /// epochs of each phase, and the run cannot be made longer later.
+    pub phases: bool,
     /// Longest gradient, by its norm; 0 for no limit.
     pub clip_norm: f64,
     /// Seed of split, initial weights, order and dropout; a TOML integer, with room for one seed a model.
@@ -55,9 +59,10 @@ impl TaskConfig {
             validation_fraction: 0.1,
             test_contigs: Vec::new(),
             monitor: "loss".to_owned(),
+            phases: false,
             clip_norm: network.clip_norm(),
             seed: 1,
-            prepare: Prepare::default(),
+            prepare: network.prepare(),
             recipe: network.recipe(),
             network,
         }
@@ -72,6 +77,7 @@ impl TaskConfig {
         in_range("test_fraction", self.test_fraction, 0.01..=0.9)?;
         in_range("validation_fraction", self.validation_fraction, 0.01..=0.5)?;
         in_range("clip_norm", self.clip_norm, 0.0..=1e9)?;
+        in_range("pseudocount", self.prepare.pseudocount, 1e-9..=1e9)?;
         in_range("seed", self.seed, 0..=i64::MAX as u64 - MODELS as u64)?;
         if self.folds != 0 {
             in_range("folds", self.folds, 2..=MODELS)?;

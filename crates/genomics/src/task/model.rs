@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use nn_core::data::rng;
-use nn_core::store::{self, Metadata, StoreError};
+use nn_core::store::{self, Metadata};
 use nn_core::train::StepError;
 
 use super::objective::predicted;
@@ -43,9 +43,7 @@ impl TaskCard {
     /// # Errors
     /// [`ModelError`] naming the file and what of it cannot be used.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let metadata = store::load_metadata(path)?;
-        let foreign = |error| StoreError::InFile { path: path.to_owned(), error: Box::new(error) };
-        store::check_architecture(&metadata, ARCHITECTURE).map_err(foreign)?;
+        let metadata = store::load_metadata_of(path, ARCHITECTURE)?;
         Ok(Self {
             network: entry(&metadata, store::CONFIG, path)?,
             fitted: entry(&metadata, store::PREPROCESSING, path)?,

@@ -1,12 +1,15 @@
 //! The systems that are tasks, by name.
 
 use nn_core::config::ConfigError;
+use nn_core::optim::OptimizerConfig;
 use serde::{Deserialize, Serialize};
 
+use super::Prepare;
 use crate::systems::attentive_chrome::AttentiveChromeConfig;
 use crate::systems::d_gex::DGexConfig;
 use crate::systems::deep_chrome::DeepChromeConfig;
 use crate::systems::deep_cpg::DeepCpgConfig;
+use crate::systems::expecto::ExpectoConfig;
 use crate::systems::gedfn::GedfnConfig;
 use crate::systems::gene2vec::Gene2vecConfig;
 use crate::systems::mostavi::{Kind, MostaviConfig};
@@ -15,11 +18,12 @@ use crate::systems::speid::SpeidConfig;
 use crate::systems::xpresso::XpressoConfig;
 
 /// Names that [`TaskNetConfig::named`] knows, each with what it is.
-pub const TASKS: [(&str, &str); 11] = [
+pub const TASKS: [(&str, &str); 12] = [
     ("speid", "SPEID, Singh et al. 2019: whether an enhancer and a promoter interact"),
     ("gene2vec", "Gene2vec, Zou et al. 2019: sites of m6A by the vote of four networks"),
     ("deepcpg", "DeepCpG, Angermueller et al. 2017: methylation of single cells"),
     ("xpresso", "Xpresso, Agarwal and Shendure 2020: expression from promoters and features of the messenger"),
+    ("expecto", "ExPecto, Zhou et al. 2018: expression from the chromatin marks that a body predicts around starts"),
     ("deepchrome", "DeepChrome, Singh et al. 2016: expression from histone marks"),
     ("attentive-chrome", "AttentiveChrome, Singh et al. 2017: the same with attention to bins and marks"),
     ("mostavi-1d", "Mostavi et al. 2020: types of tumours from expression, filters over lines of genes"),
@@ -40,6 +44,8 @@ pub enum Reads {
     Methylation,
     /// Starts of genes with features.
     Genes,
+    /// Starts of genes, and the body that predicts the marks around them.
+    Starts,
     /// Histone marks in bins around genes.
     Marks,
     /// Expression of genes in samples that have a class.
@@ -61,6 +67,8 @@ pub enum TaskNetConfig {
     DeepCpg(DeepCpgConfig),
     /// Xpresso.
     Xpresso(XpressoConfig),
+    /// `ExPecto`.
+    Expecto(ExpectoConfig),
     /// `DeepChrome`.
     #[serde(rename = "deepchrome")]
     DeepChrome(DeepChromeConfig),
@@ -92,6 +100,7 @@ impl TaskNetConfig {
             "gene2vec" => Self::Gene2vec(Gene2vecConfig::default()),
             "deepcpg" => Self::DeepCpg(DeepCpgConfig::default()),
             "xpresso" => Self::Xpresso(XpressoConfig::default()),
+            "expecto" => Self::Expecto(ExpectoConfig::default()),
             "deepchrome" => Self::DeepChrome(DeepChromeConfig::default()),
             "attentive-chrome" => Self::AttentiveChrome(AttentiveChromeConfig::default()),
             "mostavi" | "mostavi-1d" => mostavi(Kind::Lines),
@@ -113,6 +122,7 @@ impl TaskNetConfig {
             Self::Gene2vec(_) => "gene2vec",
             Self::DeepCpg(_) => "deepcpg",
             Self::Xpresso(_) => "xpresso",
+            Self::Expecto(_) => "expecto",
             Self::DeepChrome(_) => "deepchrome",
             Self::AttentiveChrome(_) => "attentive-chrome",
             Self::Mostavi(_) => "mostavi",
@@ -128,6 +138,7 @@ impl TaskNetConfig {
             Self::Gene2vec(_) => Reads::Sequences,
             Self::DeepCpg(_) => Reads::Methylation,
             Self::Xpresso(_) => Reads::Genes,
+            Self::Expecto(_) => Reads::Starts,
             Self::DeepChrome(_) | Self::AttentiveChrome(_) => Reads::Marks,
             Self::Mostavi(_) | Self::Gedfn(_) => Reads::Classes,
             Self::DGex(_) => Reads::Landmarks,
@@ -141,11 +152,23 @@ impl TaskNetConfig {
             Self::Gene2vec(_) => Gene2vecConfig::recipe(),
             Self::DeepCpg(_) => DeepCpgConfig::recipe(),
             Self::Xpresso(_) => XpressoConfig::recipe(),
+            // its linear step is solved: none of this is used
+            Self::Expecto(_) => Recipe::new(OptimizerConfig::adam(), 1e-3, 64, 1),
             Self::DeepChrome(_) => DeepChromeConfig::recipe(),
             Self::AttentiveChrome(_) => AttentiveChromeConfig::recipe(),
             Self::Mostavi(_) => MostaviConfig::recipe(),
             Self::Gedfn(_) => GedfnConfig::recipe(),
             Self::DGex(config) => config.recipe(),
+        }
+    }
+
+    /// What is done to the numbers of the files where nothing else is said.
+    pub(super) fn prepare(&self) -> Prepare {
+        match self {
+            // `train.py` of the authors, with the natural logarithm: a factor of all levels, which changes no
+            // correlation
+            Self::Expecto(_) => Prepare { logarithms: Vec::new(), pseudocount: 1e-4, ..Prepare::default() },
+            _ => Prepare::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::systems::speid::{SpeidConfig, SpeidTask};
 use crate::systems::table::TableTask;
 use crate::systems::xpresso::XpressoTask;
 
+mod phases;
 mod planted;
 
 use self::planted::{genes, pairs, quick, samples, small_xpresso};

@@ -118,7 +118,7 @@ impl Summary {
 /// | `GALEN_LOGODDS` | logarithm of the odds ratio, where the scores are logits |
 ///
 /// Each has one value for each alternate allele, `.` where there is none. With several tasks the four of scores bear
-/// the task's name: `GALEN_DELTA_USF2`. Effects are always those of REF turning into ALT, whichever the genome has.
+/// the task's name: `GALEN_DELTA_USF2`. [`Score::labels`] are further fields. Effects are always those of REF turning into ALT, whichever the genome has.
 ///
 /// [`Status`]: super::Status
 ///
@@ -148,6 +148,7 @@ struct Run<'g, 's, 'v, 't> {
     contigs: Contigs<'g>,
     score: Option<&'s mut dyn Score>,
     names: Vec<Names>,
+    labels: Vec<&'static str>,
     vcf: Option<(VcfWriter<&'v mut dyn Write>, &'g Path)>,
     table: Option<(&'t mut dyn Write, &'g Path)>,
     waiting: Vec<Waiting>,
@@ -166,21 +167,22 @@ impl<'g, 's, 'v, 't> Run<'g, 's, 'v, 't> {
         table: Option<&'t mut dyn Write>,
         outputs: Outputs<'g>,
     ) -> Result<Self, VariantError> {
-        let (names, tasks) = match &score {
-            Some(score) => (names(&**score), score.tasks().to_vec()),
-            None => (Vec::new(), Vec::new()),
+        let (names, tasks, labels) = match &score {
+            Some(score) => (names(&**score), score.tasks().to_vec(), score.labels().to_vec()),
+            None => (Vec::new(), Vec::new(), Vec::new()),
         };
         let vcf = match vcf.zip(outputs.vcf) {
             None => None,
             Some((out, path)) => {
-                let writer = VcfWriter::new(out, reader.header(), &fields(&names, &tasks)).map_err(failed(path))?;
+                let writer =
+                    VcfWriter::new(out, reader.header(), &fields(&names, &tasks, &labels)).map_err(failed(path))?;
                 Some((writer, path))
             }
         };
         let mut table = table.zip(outputs.table);
         if let Some((out, path)) = &mut table {
             let columns = names.iter().flat_map(Names::iter).map(|name| &name[PREFIX.len()..]);
-            let columns: Vec<&str> = [COLUMNS].into_iter().chain(columns).collect();
+            let columns: Vec<&str> = [COLUMNS].into_iter().chain(labels.iter().copied()).chain(columns).collect();
             writeln!(out, "{}", columns.join("\t")).map_err(failed(path))?;
         }
         let summary = Summary {
@@ -192,6 +194,7 @@ impl<'g, 's, 'v, 't> Run<'g, 's, 'v, 't> {
             contigs: Contigs::new(genome),
             score,
             names,
+            labels,
             vcf,
             table,
             waiting: Vec::new(),
@@ -278,12 +281,12 @@ impl<'g, 's, 'v, 't> Run<'g, 's, 'v, 't> {
         }
         self.summary.scored += effects.iter().filter(|effect| effect.is_ok()).count() as u64;
         if let Some((out, path)) = &mut self.vcf {
-            let added = info(record, alleles, effects, &self.names);
+            let added = info(record, alleles, effects, (self.names.as_slice(), self.labels.as_slice()));
             out.write(record, &added).map_err(failed(path))?;
         }
         if let Some((out, path)) = &mut self.table {
             for (at, allele) in alleles.iter().enumerate() {
-                let line = line(record, allele, effects.get(at), &self.names);
+                let line = line(record, allele, effects.get(at), (self.names.as_slice(), self.labels.as_slice()));
                 writeln!(out, "{line}").map_err(failed(path))?;
             }
         }
@@ -301,7 +304,7 @@ impl<'g, 's, 'v, 't> Run<'g, 's, 'v, 't> {
         if let Some((out, path)) = &mut self.table {
             let RowError { number, problem, .. } = &quarantined.row;
             let problem = problem.replace(['\t', '\n', '\r'], " ");
-            let rest = "\t".repeat(1 + self.names.iter().flat_map(Names::iter).count());
+            let rest = "\t".repeat(1 + self.labels.len() + self.names.iter().flat_map(Names::iter).count());
             writeln!(out, "{number}\t\t\t\t\t\t\t{QUARANTINED}\t{problem}{rest}").map_err(failed(path))?;
         }
         Ok(())

@@ -80,6 +80,8 @@ pub struct Effect {
     pub difference: Vec<f64>,
     /// Logarithm of the odds ratio, alternate to reference, under [`Scale::Logits`].
     pub log_odds: Option<Vec<f64>>,
+    /// One for each of [`Score::labels`].
+    pub labels: Vec<String>,
 }
 
 /// Why scoring ends.
@@ -111,6 +113,12 @@ pub trait Score {
 
     /// What the scores are.
     fn scale(&self) -> Scale;
+
+    /// What is said of a variant in front of its scores, such as the gene that it may have an effect on; nothing where
+    /// all variants have an effect on the same.
+    fn labels(&self) -> &[&'static str] {
+        &[]
+    }
 
     /// An effect for each variant, or why it has none.
     ///
@@ -271,5 +279,6 @@ fn effect(rows: &[f64], tasks: usize, scale: Scale) -> Effect {
         ),
         Scale::Values => (mean(&|alternate, reference| alternate - reference), None),
     };
-    Effect { reference: reference.to_vec(), alternate: mean(&|alternate, _| alternate), difference, log_odds }
+    let (reference, alternate) = (reference.to_vec(), mean(&|alternate, _| alternate));
+    Effect { reference, alternate, difference, log_odds, labels: Vec::new() }
 }

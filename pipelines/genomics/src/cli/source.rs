@@ -24,12 +24,13 @@ pub(crate) enum Format {
     Pairs,
     /// Methylated sites: a folder with a table for each cell, or one table for all cells: for deepcpg
     Methylation,
-    /// A table of genes with contig, start, strand, features and expression, on --genome: for xpresso
+    /// A table of genes with contig, start, strand, features and expression, on --genome: for xpresso; for expecto,
+    /// with the expression in each tissue
     GeneTable,
     /// A table with a row for each sample and a column for each gene: for mostavi-1d and its kin, gedfn and d-gex
     Expression,
     /// `DeepChrome`'s text: a line for each bin of each gene with the counts of its marks: for deepchrome,
-    /// attentive-chrome
+    /// attentive-chrome, which take genes or a gene-table instead where --bam gives the reads of each mark
     Marks,
 }
 
@@ -62,7 +63,8 @@ pub(crate) struct Source {
     /// Intervals that negatives must not touch
     #[arg(long, value_name = "BED")]
     pub(crate) exclude: Option<PathBuf>,
-    /// Which column holds what: sequence, label, name, group (repeatable; label may be several)
+    /// Which column holds what: sequence, label, name, group (repeatable; label may be several). For expecto, all other
+    /// columns of a gene-table are tissues where no label is named
     #[arg(long, value_name = "ROLE=NAME")]
     pub(crate) column: Vec<String>,
     /// Bases of each window, around the middle of the interval or the start of the gene
@@ -71,12 +73,24 @@ pub(crate) struct Source {
     /// Sequences are RNA or have a direction: only the strand that is given counts
     #[arg(long)]
     pub(crate) single_strand: bool,
-    /// Classes of the samples of an expression table: columns sample and label
+    /// Classes of the samples of an expression table, columns sample and label; or, beside --bam, expression of the
+    /// genes, columns gene and expression: 0 and 1, or levels, which are divided at their median
     #[arg(long, value_name = "TSV")]
     pub(crate) labels: Option<PathBuf>,
+    /// Reads to count: in each window, where the counts become the labels (prepare), or around the start of each gene,
+    /// one file for each mark (deepchrome, attentive-chrome) (repeatable)
+    #[arg(long, value_name = "NAME=BAM")]
+    pub(crate) bam: Vec<String>,
     /// Names of the genes that the others are inferred from, one in each line: for d-gex
     #[arg(long, value_name = "FILE")]
     pub(crate) landmarks: Option<PathBuf>,
+    /// Weights of the body that predicts marks: a run of beluga, its .safetensors, or a .pth of the authors: for
+    /// expecto
+    #[arg(long, value_name = "PATH")]
+    pub(crate) body: Option<PathBuf>,
+    /// Sums of the marks around the genes: written where the file is not there yet, read where it is: for expecto
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) sums: Option<PathBuf>,
     /// Connected genes, two names in each line or a matrix without heading: for gedfn
     #[arg(long, value_name = "FILE")]
     pub(crate) graph: Option<PathBuf>,

@@ -1,11 +1,12 @@
-//! The figures of the report; each is kept in the run folder as well.
+//! The figures of the reports; each is kept in the run folder as well.
 
 use super::Findings;
 use genomics::dataset::Labels;
 use genomics::evaluate::{BINS, Judged, precision_recall, reliability, roc};
+use genomics::model::Predicts;
 use genomics::sequence::gc_content;
 use nn_core::metrics::MetricError;
-use workbench::figure::{self, Axes, Panel, Series, histograms, lines, scatter};
+use workbench::figure::{self, Axes, Panel, Series, histograms, scatter};
 use workbench::page::Figures;
 use workbench::report::Section;
 
@@ -15,11 +16,15 @@ const CURVES: usize = 6;
 type Points = Vec<(f64, f64)>;
 type Curve = fn(&[bool], &[f64]) -> Result<Points, MetricError>;
 
-/// ROC and precision against recall, or predicted against measured.
-pub(super) fn results(figures: Figures<'_>, f: &Findings<'_>, mut section: Section) -> anyhow::Result<Section> {
-    let together = &f.tested.together;
-    if matches!(f.loaded.set.labels, Labels::Values) {
-        for (task, name) in f.loaded.set.tasks.iter().enumerate().take(CURVES) {
+/// ROC and precision against recall, or predicted against measured; `together` is the mean of the models.
+pub(crate) fn results(
+    figures: Figures<'_>,
+    predicts: &Predicts,
+    together: &Judged,
+    mut section: Section,
+) -> anyhow::Result<Section> {
+    if predicts.labels == Labels::Values {
+        for (task, name) in predicts.tasks.iter().enumerate().take(CURVES) {
             let (measured, predicted) = together.values(task);
             if measured.is_empty() {
                 continue;
@@ -31,24 +36,20 @@ pub(super) fn results(figures: Figures<'_>, f: &Findings<'_>, mut section: Secti
         }
         return Ok(section);
     }
-    let tasks = two_classes(f, together);
+    let outputs = two_classes(predicts, together);
     let kinds: [(&str, &str, &str, &str, Curve); 2] = [
         ("roc", "Receiver operating characteristic", "false positive rate", "true positive rate", roc),
         ("precision-recall", "Precision against recall", "recall", "precision", precision_recall),
     ];
     for (file, title, x, y, of) in kinds {
-        let found: Vec<(&str, Points)> = tasks
+        let curves: Vec<(&str, Points)> = outputs
             .iter()
-            .filter_map(|(name, labels, logits)| Some((name.as_str(), of(labels, logits).ok()?)))
+            .filter_map(|(name, labels, logits)| Some((*name, of(labels, logits).ok()?)))
             .take(CURVES)
             .collect();
-        if found.is_empty() {
-            continue;
-        }
-        let series: Vec<Series<'_>> = found.iter().map(|(name, points)| Series { name, points }).collect();
-        let svg = lines(&Axes { title, x, y }, &series, None)?;
+        let series: Vec<Series<'_>> = curves.iter().map(|(name, points)| Series { name, points }).collect();
         let caption = format!("{title}, mean of the models on the test part.");
-        section = section.figure(caption, figures.keep(file, svg)?);
+        section = figures.lines(section, (file, &caption), &Axes { title, x, y }, &series, None)?;
     }
     Ok(section)
 }
@@ -88,16 +89,16 @@ pub(super) fn composition(figures: Figures<'_>, f: &Findings<'_>, section: Secti
     Ok(section.figure("Share of G and C in the sequences of each class.", figures.keep("composition", svg)?))
 }
 
-/// Observed share of positives by predicted probability.
-pub(super) fn calibration(figures: Figures<'_>, f: &Findings<'_>) -> anyhow::Result<Section> {
+/// Observed share of positives by predicted probability; `together` is the mean of the models.
+pub(crate) fn calibration(figures: Figures<'_>, predicts: &Predicts, together: &Judged) -> anyhow::Result<Section> {
     let section = Section::new("Calibration");
-    let tasks = two_classes(f, &f.tested.together);
-    let found: Vec<(&str, Points)> = tasks
+    let outputs = two_classes(predicts, together);
+    let found: Vec<(&str, Points)> = outputs
         .iter()
         .filter_map(|(name, labels, logits)| {
             let bins = reliability(labels, logits, BINS).ok()?;
             let points: Points = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
-            (!points.is_empty()).then_some((name.as_str(), points))
+            (!points.is_empty()).then_some((*name, points))
         })
         .take(CURVES)
         .collect();
@@ -112,24 +113,14 @@ pub(super) fn calibration(figures: Figures<'_>, f: &Findings<'_>) -> anyhow::Res
     Ok(section.figure(caption, figures.keep("reliability", svg)?))
 }
 
-/// Labels and logits of each task; of classes, of each against the rest.
-fn two_classes(f: &Findings<'_>, judged: &Judged) -> Vec<(String, Vec<bool>, Vec<f64>)> {
-    match &f.loaded.set.labels {
-        Labels::Values => Vec::new(),
-        Labels::Binary => {
-            let tasks = f.loaded.set.tasks.iter().enumerate();
-            let of = |(task, name): (usize, &String)| {
-                let (labels, logits) = judged.binary(task);
-                (name.clone(), labels, logits)
-            };
-            tasks.map(of).collect()
-        }
-        Labels::Classes(classes) => {
-            let of = |(class, name): (usize, &String)| {
-                let (labels, logits) = judged.one_against_rest(class);
-                (name.clone(), labels, logits)
-            };
-            classes.iter().enumerate().map(of).collect()
-        }
-    }
+/// Labels and logits of each task, with its name; of classes, of each against the rest; nothing of values.
+fn two_classes<'a>(predicts: &'a Predicts, judged: &Judged) -> Vec<(&'a str, Vec<bool>, Vec<f64>)> {
+    let of = |(place, name): (usize, &'a String)| {
+        let (labels, logits) = match predicts.labels {
+            Labels::Classes(_) => judged.one_against_rest(place),
+            Labels::Binary | Labels::Values => judged.binary(place),
+        };
+        (name.as_str(), labels, logits)
+    };
+    if predicts.labels == Labels::Values { Vec::new() } else { predicts.outputs().iter().enumerate().map(of).collect() }
 }

@@ -37,14 +37,18 @@ pub(super) fn predict(
         (_, _, Reads::Sequences) => return Err(Usage(format!("{system} reads windows; give --fasta FILE")).into()),
         _ => return Err(Usage(format!("{system} reads rows of its own; give --data PATH, as for train")).into()),
     };
-    let (genome, alias) = (args.genome.clone(), args.alias.clone());
-    let source = SourceConfig { data: data.to_owned(), genome, alias, ..SourceConfig::default() };
+    let (genome, alias, bam) = (args.genome.clone(), args.alias.clone(), args.bam.clone());
+    let source = SourceConfig { data: data.to_owned(), genome, alias, bam, ..SourceConfig::default() };
     let data = load_task(Asked {
         source: &source,
         common,
         network: &card.network,
         prepare: &card.fitted.prepare,
+        counting: card.fitted.counting.clone(),
         card: Some(&card),
+        model: Some(&models[0]),
+        device,
+        stop,
         window: None,
         seed: 0,
         unlabelled: true,

@@ -52,7 +52,7 @@ impl Motifs {
         let Some(model) = models.first() else { return Ok(None) };
         let rows = study.set().len();
         let searched: Vec<usize> = (0..rows.min(ROWS)).map(|at| at * rows / rows.min(ROWS)).collect();
-        let learnt = learnt_motifs(&model.sequence, study.set(), &searched)?;
+        let learnt = learnt_motifs(&model.model, study.set(), &searched)?;
         let filters: Vec<Motif> = learnt.iter().map(|learnt| learnt.motif.clone()).collect();
         let known = match (&config.motifs.database, &config.demo) {
             (Some(path), _) => Some(read_meme(path)?.motifs),
@@ -153,10 +153,10 @@ fn rests_on(study: &Study<'_>, model: &Model, database: &MotifDatabase) -> anyho
     if rows.is_empty() {
         return Ok(None);
     }
-    let ensemble = Ensemble::new(vec![model.sequence.clone()])?;
+    let ensemble = Ensemble::new(vec![model.model.clone()])?;
     let read = &ensemble.card().preprocessing;
     let windows: Vec<&[u8]> = rows.iter().map(|&row| read.window_of(&set.sequences[row])).collect();
-    let inputs = Inputs::new(&windows, ensemble.window(), read.unknown, &model.sequence.device())?;
+    let inputs = Inputs::new(&windows, ensemble.window(), read.unknown, &model.model.device())?;
     let settings = ExplainConfig {
         seed: study.config().seed,
         method: quickest(&ensemble, &inputs).to_owned(),

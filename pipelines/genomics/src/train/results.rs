@@ -51,7 +51,7 @@ pub(super) fn test(study: &Study<'_>, models: &[Model]) -> anyhow::Result<Tested
     let (mut drawn, mut found) = (Drawn::Groups, BTreeMap::new());
     for (i, model) in models.iter().enumerate() {
         let rows = &study.plan().split(i).test;
-        let logits = study.predict(&model.sequence, rows)?;
+        let logits = study.predict(&model.model, rows)?;
         let outputs = logits.len() / rows.len().max(1);
         for (&row, values) in rows.iter().zip(logits.chunks(outputs.max(1))) {
             let (sum, count) = sums.entry(row).or_insert_with(|| (vec![0.0; values.len()], 0));

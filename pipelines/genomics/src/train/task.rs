@@ -15,13 +15,15 @@ use self::data::TaskData;
 use super::results::{summaries, table_of};
 use super::{Baseline, environment, recorded, whole};
 use crate::cli::Train;
-use genomics::task::{Task, TaskModel, TaskNetConfig, TaskStudy};
+use genomics::audit::RowsAudit;
+use genomics::task::{Task, TaskError, TaskModel, TaskNetConfig, TaskStudy};
+use nn_core::burn::tensor::Device;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::observe::say;
-use workbench::record::{DataSummary, RunMetrics, peak_memory_mb};
+use workbench::record::{DataRecord, DataSummary, RunMetrics, peak_memory_mb};
 use workbench::run::{METRICS, REPORT};
 use workbench::training::{Opening, Trained, TrainingRun, quoted};
 
@@ -31,21 +33,27 @@ type Model<T> = Trained<TaskModel<<T as Task>::Net>>;
 pub(super) fn run(common: &Common, args: &Train, network: TaskNetConfig, stop: &AtomicBool) -> anyhow::Result<()> {
     let (mut config, run_dir) = TaskRunConfig::for_train(common, args, network)?;
     if common.print_config {
-        return crate::config::print(&config);
+        return Ok(crate::config::print(&config)?);
     }
     config.source.located(|path| whole(common, path))?;
+    let device = nn_core::compute::device(&config.device)?;
     let data = load(Asked {
         source: &config.source,
         common,
         network: &config.study.network,
         prepare: &config.study.prepare,
+        counting: config.counting()?,
         card: None,
+        model: None,
+        device: &device,
+        stop,
         window: config.window,
         seed: config.study.seed,
         unlabelled: false,
     })?;
     let (network, window) = (config.study.network.clone(), config.window);
-    with_task(&network, &data, None, window, Study { common, config, data: &data, run_dir, stop })
+    let study = Study { common, config, data: &data, device: &device, run_dir, stop };
+    with_task(&network, &data, None, window, study)
 }
 
 /// One study, whichever the task.
@@ -53,6 +61,7 @@ struct Study<'a> {
     common: &'a Common,
     config: TaskRunConfig,
     data: &'a TaskData,
+    device: &'a Device,
     run_dir: PathBuf,
     stop: &'a AtomicBool,
 }
@@ -61,13 +70,17 @@ impl Visit for Study<'_> {
     type Output = ();
 
     fn visit<T: Task>(self, task: &T) -> anyhow::Result<()> {
-        let Study { common, mut config, data, run_dir, stop } = self;
-        let device = nn_core::compute::device(&config.device)?;
+        let Study { common, mut config, data, device, run_dir, stop } = self;
         let known = task.rows().targets.iter().any(|target| !target.is_nan());
         anyhow::ensure!(known, "no row has a label or value, so there is nothing to learn; see `train --help`");
-        let study = TaskStudy::new(task, &config.dataset, data.upstream.as_deref(), config.study.clone())?;
+        let study = TaskStudy::new(task, &config.dataset, data.upstream.as_deref(), config.study.clone());
+        // A setting that the data do not go with is a mistake of the command line like any other.
+        let study = study.map_err(|error| match error {
+            TaskError::Config(setting) => anyhow::Error::from(setting),
+            other => other.into(),
+        })?;
         config.study = study.config().clone();
-        let record = recorded(&data.inputs, study.plan());
+        let record = DataRecord { dropped: data.dropped.clone(), ..recorded(&data.inputs, study.plan()) };
         let resume = format!("galen-genomics train --run-dir {} --resume", quoted(&run_dir));
         let opening = Opening {
             common,
@@ -78,9 +91,14 @@ impl Visit for Study<'_> {
             models: config.study.models,
             resume: &resume,
         };
-        // A run that goes on may train more models, and train them longer.
-        let run = TrainingRun::open(opening, |key| matches!(key, "models" | "device" | "recipe.epochs"))?;
+        // A run that goes on may train more models, and train them longer, but not where a phase begins with what
+        // another one came to.
+        let longer = !config.study.phases;
+        let run =
+            TrainingRun::open(opening, |key| (longer && key == "recipe.epochs") || matches!(key, "models" | "device"))?;
         crate::inputs::write_splits(&run.folder, study.plan())?;
+        let audit = RowsAudit::new(task.rows(), study.plan().split(0));
+        say(common, &audit.to_text());
 
         say(common, "baselines");
         let baselines = results::baselines(&study)?;
@@ -91,15 +109,24 @@ impl Visit for Study<'_> {
             models.push(run.model(
                 i,
                 config.study.recipe.epochs,
-                |file| anyhow::Ok(TaskModel::load(task, file, &device)?),
+                |file| anyhow::Ok(TaskModel::load(task, file, device)?),
                 |checkpoints, resumed, reporter| {
-                    Ok(study.train(i, &device, (Some(checkpoints), resumed), reporter, stop)?)
+                    Ok(study.train(i, device, (Some(checkpoints), resumed), reporter, stop)?)
                 },
                 |model, file| Ok(model.save(file)?),
             )?);
         }
         let tested = results::test(&study, &models)?;
         results::write_predictions(&run.folder, &study, &tested)?;
+        let audit = baselines.iter().fold(audit, |audit, baseline| match baseline.scores.first() {
+            Some(scores) => audit.with_scores(&baseline.name, true, scores.clone()),
+            None => audit,
+        });
+        let audit = match tested.scores.first() {
+            Some(scores) => audit.with_scores(config.study.network.system(), false, scores.clone()),
+            None => audit,
+        };
+        run.folder.write_json("audit.json", &audit)?;
         let predicts = &task.rows().predicts;
         let metrics = RunMetrics {
             task: super::task(&predicts.labels).to_owned(),
@@ -129,6 +156,7 @@ impl Visit for Study<'_> {
             study: &study,
             models: &models,
             tested: &tested,
+            audit: &audit,
             metrics: &metrics,
             record: &record,
             table: &table,

@@ -76,7 +76,7 @@ fn a_full_disk_leaves_no_half_file() {
     let model = demo_run().to_string_lossy().into_owned();
     let predict = ["predict", "--model", &model, "--fasta", "many.fa", "--out", "small/out.csv"];
     let Some(finished) = run(path, 200, &predict.map(str::to_owned)) else { return };
-    let finished = told(finished, 1, "small/out.csv").says("o space left");
+    let finished = told(finished, 1, "no space left to write small/out.csv").says("bytes");
     assert_eq!(finished.stdout, "", "files are left");
 
     let Some(finished) = run(path, 64, &train("small/run", "1")) else { return };

@@ -1,5 +1,6 @@
 //! Starts of genes with features of their messengers and their expression.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nn_core::data::group_ids;
@@ -14,6 +15,8 @@ use crate::locus::{Locus, Strand};
 
 /// What the level of a gene is called where its column does not say.
 const LEVEL: &str = "expression";
+/// What the column of the level is usually called.
+const LEVELS: [&str; 4] = [LEVEL, "level", "label", "target"];
 
 /// Reads genes from a table with a heading: `gene`, `contig` (or `chrom`), `tss` (the first transcribed base, from 1),
 /// `strand` (`+` or `-`), and the level, which is `expression`, `level`, `label` or `target`, or the column that
@@ -37,7 +40,7 @@ pub fn genes(path: &Path, columns: &TableColumns, genome: Option<&Genome>) -> Re
     let contig = required(None, &["contig", "chrom", "chromosome", "chr"])?;
     let (start, strand) = (required(None, &["tss", "start"])?, required(None, &["strand"])?);
     let levels: Vec<usize> = if columns.labels.is_empty() {
-        column(&header, None, &[LEVEL, "level", "label", "target"]).into_iter().collect()
+        column(&header, None, &LEVELS).into_iter().collect()
     } else {
         columns.labels.iter().map(|name| required(Some(name.as_str()), &[])).collect::<Result<_, _>>()?
     };
@@ -87,6 +90,42 @@ pub fn genes(path: &Path, columns: &TableColumns, genome: Option<&Genome>) -> Re
     }
     table.families = family.map(|_| group_ids(families));
     if table.is_empty() { Err(empty()) } else { Ok(table) }
+}
+
+/// Reads the level of each gene, or its label, from a table with a heading: the columns of [`genes()`] without their
+/// places, under the same names. A level that is not known is not a number.
+///
+/// # Errors
+/// [`IoError`] if the file cannot be read, has no row, lacks a column, or has a gene twice, and for the first line that
+/// cannot be used.
+pub fn gene_levels(path: &Path, columns: &TableColumns) -> Result<BTreeMap<String, f32>, IoError> {
+    let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
+    let mut rows = Rows::open(path, None)?;
+    let header = rows.advance()?.ok_or_else(empty)?;
+    let required = |named: Option<&str>, usual: &[&str]| {
+        column(&header, named, usual).ok_or_else(|| IoError::Column {
+            path: path.to_path_buf(),
+            wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
+            found: header.join(", "),
+        })
+    };
+    let name = required(columns.name.as_deref(), &["gene", "name", "id"])?;
+    let level = required(columns.labels.first().map(String::as_str), &LEVELS)?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.advance()? {
+        let value = if missing(&row[level]) {
+            f32::NAN
+        } else {
+            number(&row[level], &header[level]).map_err(|e| rows.problem(e))?
+        };
+        if value.is_infinite() {
+            return Err(rows.problem(format!("{} is {value}, which is not finite", header[level])));
+        }
+        if found.insert(row[name].clone(), value).is_some() {
+            return Err(rows.problem(format!("gene {} comes twice", row[name])));
+        }
+    }
+    if found.is_empty() { Err(empty()) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -140,5 +179,30 @@ mod tests {
         }
         let error = read("gene\tchrom\tstrand\n", &TableColumns::default(), None).unwrap_err();
         assert!(error.contains("has no column tss or start; it has: gene, chrom, strand"), "{error}");
+    }
+
+    #[test]
+    fn levels_come_without_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("levels.tsv");
+        let read = |text: &str, columns: &TableColumns| {
+            fs::write(&path, text).unwrap();
+            gene_levels(&path, columns).map_err(|error| error.to_string())
+        };
+        let usual = TableColumns::default();
+        let found = read("gene\tTPM\texpression\na\t1\t2.5\nb\t2\tNA\n", &usual).unwrap();
+        assert!(found["a"] == 2.5 && found["b"].is_nan());
+        let named = TableColumns { labels: vec!["TPM".to_owned()], ..usual.clone() };
+        assert_eq!(read("gene\tTPM\texpression\na\t1\t2.5\n", &named).unwrap()["a"], 1.0);
+        for (text, expected) in [
+            ("gene\tTPM\na\t1\n", "has no column expression or level or label or target; it has: gene, TPM"),
+            ("gene,level\na,1\na,2\n", "line 3: gene a comes twice"),
+            ("gene,level\na,high\n", "line 2: level \"high\" is no number that fits there"),
+            ("gene,level\na,inf\n", "line 2: level is inf, which is not finite"),
+            ("gene,level\n", "levels.tsv has no rows"),
+        ] {
+            let error = read(text, &usual).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use nn_core::losses::{BinaryCrossEntropy, Reduction};
 use nn_core::train::{StepContext, StepError};
 use rand_chacha::ChaCha8Rng;
 
-use super::{DeepCpg, DeepCpgConfig, DeepCpgInput};
+use super::{DeepCpg, DeepCpgConfig, DeepCpgInput, Modules};
 use crate::baselines::Baseline;
 use crate::dataset::Labels;
 use crate::genome::{Edge, Genome};
@@ -16,7 +16,7 @@ use crate::model::Predicts;
 use crate::sequence::Unknown;
 use crate::split::SplitKind;
 use crate::systems::parts::tensor;
-use crate::task::{Fitted, NOISE, Rows, Task, TaskError, TaskNetConfig};
+use crate::task::{Fitted, NOISE, Phase, Phases, Rows, Task, TaskError, TaskNetConfig};
 
 /// Probabilities of the baseline lie at least so far from 0 and 1, which have no logit.
 const FLOOR: f64 = 1e-3;
@@ -68,16 +68,16 @@ impl<'a> DeepCpgTask<'a> {
         Ok(Self { table, genome, config, rows })
     }
 
-    /// What a network reads of the sites `rows`.
+    /// What a network with these modules reads of the sites `rows`.
     ///
     /// # Errors
     /// [`StepError`] when the genome does not have their contigs.
     ///
     /// # Panics
     /// If a site is not there.
-    pub fn inputs(&self, rows: &[usize], device: &Device) -> Result<DeepCpgInput, StepError> {
+    pub fn inputs(&self, modules: Modules, rows: &[usize], device: &Device) -> Result<DeepCpgInput, StepError> {
         let (batch, config) = (rows.len(), &self.config);
-        let dna = match self.genome {
+        let dna = match self.genome.filter(|_| modules.dna()) {
             None => None,
             Some(genome) => {
                 let sites = self.table.sites();
@@ -86,7 +86,7 @@ impl<'a> DeepCpgTask<'a> {
                 Some(tensor(x, [batch, 4, config.window], device)) // [batch, 4, window]
             }
         };
-        let neighbours = config.modules.cpg().then(|| {
+        let neighbours = modules.cpg().then(|| {
             let x = self.table.neighbours(rows, config.neighbours, config.reach);
             tensor(x, [batch, config.cells, 4 * config.neighbours], device) // [batch, cells, 4 neighbours]
         });
@@ -143,7 +143,31 @@ impl Task for DeepCpgTask<'_> {
         device: &Device,
         noise: Option<&mut ChaCha8Rng>,
     ) -> Result<Tensor<2>, StepError> {
-        Ok(net.logits(self.inputs(rows, device)?, noise)) // [batch, cells]
+        Ok(net.logits(self.inputs(net.config().modules, rows, device)?, noise)) // [batch, cells]
+    }
+
+    /// Each module alone, and then, of a network with both, the layers over them.
+    fn phases(&self) -> Option<Phases> {
+        const FIRST: [Phase; 2] = [Phase { name: "dna", balanced: false }, Phase { name: "cpg", balanced: false }];
+        (self.config.modules == Modules::Joint).then_some(Phases { first: &FIRST, frozen: &["dna", "cpg"] })
+    }
+
+    fn begin(
+        &self,
+        phase: &Phase,
+        _fitted: &Fitted,
+        device: &Device,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<DeepCpg, ConfigError> {
+        let modules = if phase.name == "dna" { Modules::Dna } else { Modules::Cpg };
+        DeepCpgConfig { modules, ..self.config.clone() }.init(device, rng)
+    }
+
+    fn joined(&self, fresh: DeepCpg, trained: Vec<DeepCpg>) -> Result<DeepCpg, ConfigError> {
+        match trained.as_slice() {
+            [dna, cpg] => fresh.with_trained(dna, cpg),
+            _ => Err(ConfigError::Conflict(format!("{} modules were trained; two are due", trained.len()))),
+        }
     }
 
     fn loss(

@@ -1,17 +1,21 @@
 //! Parameter counts of the authors' modules, PyTorch's outputs, and what a missing call leaves alone.
 
+use std::sync::atomic::AtomicBool;
+
 use burn::optim::GradientsParams;
 use nn_core::data::rng;
-use nn_core::train::{Monitor, Objective, StepContext, TRAIN_LOSS};
+use nn_core::store;
+use nn_core::train::{Checkpoints, Monitor, Objective, StepContext, TRAIN_LOSS};
 use rand::RngExt;
 
 use super::*;
 use crate::genome::Genome;
 use crate::locus::Locus;
 use crate::methylation::MethylationTable;
+use crate::split::SplitKind;
 use crate::systems::golden::{filled, input};
 use crate::systems::parts::tests::assert_golden;
-use crate::task::{Fitted, Task, TaskObjective};
+use crate::task::{Fitted, Task, TaskConfig, TaskObjective, TaskStudy};
 
 const CONTEXT: StepContext = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 1e-3 };
 
@@ -139,6 +143,35 @@ fn trained_modules_move_into_a_joint_network() {
     assert!(joint.clone().with_trained(&cpg, &dna).is_err());
     let other = build(DeepCpgConfig { window: 61, ..small(Modules::Dna) }, 1);
     assert!(joint.with_trained(&other, &cpg).is_err());
+}
+
+#[test]
+fn modules_stay_as_they_were_trained_alone() {
+    let (genome, table) = data();
+    let config = small(Modules::Joint);
+    let task = DeepCpgTask::new(&table, Some(&genome), config.clone()).unwrap();
+    let recipe = Recipe::new(OptimizerConfig::adam(), 1e-2, 8, 3);
+    let settings =
+        TaskConfig { phases: true, models: 1, split: Some(SplitKind::Random), recipe, ..TaskConfig::default() };
+    let study = TaskStudy::new(&task, "sites", None, settings).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (checkpoints, stop) = (Checkpoints::new(folder.path()), AtomicBool::new(false));
+    let (model, _) = study.train(0, &Device::flex(), (Some(&checkpoints), false), &mut (), &stop).unwrap();
+    let alone = |name: &str, modules| {
+        let (_, weights) = Checkpoints::new(folder.path().join(name)).best_weights().unwrap().unwrap();
+        let fresh = DeepCpgConfig { modules, ..config.clone() }.init(&Device::flex(), &mut rng(1, &[])).unwrap();
+        store::from_safetensors(fresh, &weights).unwrap().0
+    };
+    let (dna, cpg) = (alone("dna", Modules::Dna), alone("cpg", Modules::Cpg));
+    let (x, around) = (input("sequences", [2, 4, 41]), input("neighbours", [2, 3, 8]));
+    let of_dna = |net: &DeepCpg| net.dna.as_ref().unwrap().forward(x.clone()).into_data();
+    let of_cpg = |net: &DeepCpg| net.cpg.as_ref().unwrap().forward(around.clone()).into_data();
+    assert_eq!(of_dna(&model.network), of_dna(&dna));
+    assert_eq!(of_cpg(&model.network), of_cpg(&cpg));
+    // what is over them has learnt
+    let fresh = task.init(&Fitted::default(), &Device::flex(), &mut rng(study.seed(0), &[0])).unwrap();
+    let joint = |net: &DeepCpg| net.joint[0].weight.val().into_data();
+    assert_ne!(joint(&model.network), joint(&fresh));
 }
 
 #[test]

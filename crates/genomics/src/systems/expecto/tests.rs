@@ -13,7 +13,7 @@ use crate::sequence::reverse_complement;
 use crate::systems::golden::{filled, input, noise};
 use crate::systems::parts::tests::{assert_golden, expected, losses};
 
-fn small() -> BelugaConfig {
+pub(super) fn small() -> BelugaConfig {
     BelugaConfig {
         length: 71,
         filters: [3, 4, 5, 4, 6, 5],
@@ -92,6 +92,12 @@ fn sums_by_hand() {
     assert_eq!(error, "reach = 10 is out of range; allowed: 200 to 1000000000");
 }
 
+fn net(body: Beluga, spatial: SpatialConfig, heads: &[Ridge]) -> Expecto {
+    let (body_config, tissues) = (body.config().clone(), heads.len());
+    let config = ExpectoConfig { body: body_config, spatial, tissues, ..ExpectoConfig::default() };
+    config.init(body, &Expecto::lines(heads), &Device::flex()).unwrap()
+}
+
 fn tiny() -> (Beluga, SpatialConfig, Ridge) {
     let body = filled(small().init(&Device::flex(), &mut rng(1, &[])).unwrap());
     let spatial = SpatialConfig { step: 5, reach: 20, decays: vec![0.1, 0.4], shift: 12 };
@@ -102,7 +108,7 @@ fn tiny() -> (Beluga, SpatialConfig, Ridge) {
 #[test]
 fn effects_are_differences_of_predictions_window_by_window() {
     let (body, spatial, head) = tiny();
-    let model = Expecto::new(body.clone(), spatial.clone(), head.clone()).unwrap();
+    let model = net(body.clone(), spatial, std::slice::from_ref(&head));
     let reference = bases("reference", 101);
     for (at, (strand, distance)) in [(Strand::Forward, -7), (Strand::Reverse, 3)].into_iter().enumerate() {
         let mut alternative = reference.clone();
@@ -163,19 +169,27 @@ fn expression_reads_genes_in_the_direction_of_their_strands() {
         assert!((one - other).abs() < 1e-6, "{one} {other}");
     }
     assert_ne!(one, features(&genome, gene.clone().on(Strand::Reverse)));
-    let model = Expecto::new(body.clone(), spatial.clone(), head.clone()).unwrap();
-    let found = model.predict(&genome, &[gene]).unwrap();
-    let expected = 0.5 + one.iter().zip(&head.weights).map(|(sum, weight)| sum * weight).sum::<f64>();
-    assert!((found[0] - expected).abs() < 1e-12);
+    // a second tissue has twice the weights and another intercept
+    let twice = Ridge { weights: head.weights.iter().map(|weight| 2.0 * weight).collect(), intercept: -1.0 };
+    let model = net(body.clone(), spatial.clone(), &[head.clone(), twice]);
+    let sums = one.iter().map(|&sum| sum as f32).collect();
+    let found = model.predict(sums).try_into_vec_as::<f64>().unwrap();
+    let line = one.iter().zip(&head.weights).map(|(sum, weight)| sum * weight).sum::<f64>();
+    // single precision of twelve products of about 2
+    assert!((found[0] - (0.5 + line)).abs() < 1e-4 && (found[1] - (2.0 * line - 1.0)).abs() < 1e-4, "{found:?}");
 }
 
 #[test]
 fn parts_that_do_not_fit_are_refused() {
     let (body, spatial, head) = tiny();
-    let short = Ridge { weights: vec![0.0; 3], ..head.clone() };
-    let error = Expecto::new(body.clone(), spatial.clone(), short).unwrap_err().to_string();
-    assert_eq!(error, "the head has 3 weights; 12 sums of marks are due");
-    let model = Expecto::new(body, spatial, head).unwrap();
+    let config = ExpectoConfig { body: small(), spatial: spatial.clone(), tissues: 1, ..ExpectoConfig::default() };
+    let error = config.init(body.clone(), &[0.0; 4], &Device::flex()).unwrap_err().to_string();
+    assert!(error.starts_with("the linear step has 4 weights; 13 are due, for 12 sums"), "{error}");
+    let other = ExpectoConfig { body: BelugaConfig { hidden: 8, ..small() }, ..config };
+    let error = other.init(body.clone(), &[], &Device::flex()).unwrap_err().to_string();
+    assert_eq!(error, "the body has other sizes than the settings say");
+    let model = net(body, spatial, &[head]);
+    assert_eq!(model.span(), 91);
     let (reference, alternative) = (bases("reference", 91), bases("reference", 90));
     let error = model.effects(&[Alleles { reference, alternative, distance: 0, strand: Strand::Forward }]).unwrap_err();
     let expected = "variant 1: the alternative window has 90 bases; 91 are due, with the variant in the middle";

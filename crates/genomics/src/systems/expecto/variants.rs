@@ -1,40 +1,8 @@
-//! The three steps together: expression of genes, and effects of variants on it.
+//! Effects of variants on the expression of genes.
 
-use std::sync::Arc;
-
-use nn_core::config::ConfigError;
-use nn_core::train::StepError;
-
-use super::{Beluga, Ridge, SpatialConfig};
-use crate::genome::{Edge, Genome, GenomeError};
-use crate::locus::{Locus, Strand};
-
-/// Why expression or effects cannot be predicted.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExpectoError {
-    /// A setting is out of range, or the parts do not fit together.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A window that the genome does not have.
-    #[error(transparent)]
-    Genome(#[from] GenomeError),
-    /// The device does not give the numbers back.
-    #[error(transparent)]
-    Step(#[from] StepError),
-    /// A window that is too short for its shifts.
-    #[error("variant {row}: the {allele} window has {found} bases; {due} are due, with the variant in the middle")]
-    Window {
-        /// The variant, from 1.
-        row: usize,
-        /// `reference` or `alternative`.
-        allele: &'static str,
-        /// Its bases.
-        found: usize,
-        /// The bases that the shifts need.
-        due: usize,
-    },
-}
+use super::net::sign;
+use super::{Expecto, ExpectoError};
+use crate::locus::Strand;
 
 /// Both sequences around a variant, on the reference's forward strand, and the gene that it may have an effect on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,88 +17,44 @@ pub struct Alleles {
     pub strand: Strand,
 }
 
-/// Body, sums and linear step for one tissue.
-#[derive(Debug, Clone)]
-pub struct Expecto {
-    body: Beluga,
-    spatial: SpatialConfig,
-    head: Ridge,
-}
-
 impl Expecto {
-    /// Puts the parts together. The body must be in validation state.
-    ///
-    /// # Errors
-    /// What [`SpatialConfig::validate`] finds, and [`ConfigError::Conflict`] when the head has not a weight for each sum
-    /// of each mark.
-    pub fn new(body: Beluga, spatial: SpatialConfig, head: Ridge) -> Result<Self, ConfigError> {
-        spatial.validate()?;
-        let (found, due) = (head.weights.len(), spatial.sums() * body.config().outputs);
-        if found != due {
-            return Err(ConfigError::Conflict(format!("the head has {found} weights; {due} sums of marks are due")));
-        }
-        Ok(Self { body, spatial, head })
+    /// Bases of a sequence that holds all windows which are read for a variant in its middle.
+    pub fn span(&self) -> usize {
+        self.config().body.length + 2 * self.outermost()
     }
 
-    /// The linear step.
-    pub fn head(&self) -> &Ridge {
-        &self.head
+    /// Bases from the variant to the middle of the farthest window.
+    fn outermost(&self) -> usize {
+        self.config().spatial.shifts().last().map_or(0, |shift| shift.unsigned_abs() as usize)
     }
 
-    /// What the linear step of any tissue reads of genes: the sums of the marks around the start of each, which is the
-    /// first base in the direction of its strand. The body must be in validation state.
+    /// What each variant adds to the expression of its gene, on the scale of the levels that were learnt: the
+    /// difference that it makes to the marks of windows around it, weighted by their distances to the start. The body
+    /// must be in validation state.
     ///
     /// # Shapes
-    /// - output `[genes, sums * outputs]`
+    /// - output `[variants, tissues]`
     ///
     /// # Errors
-    /// [`ExpectoError`] for a contig that the genome does not have.
-    pub fn features(
-        body: &Beluga,
-        spatial: &SpatialConfig,
-        genome: &Genome,
-        genes: &[Locus],
-    ) -> Result<Vec<f64>, ExpectoError> {
-        spatial.validate()?;
-        let (offsets, mut found) = (spatial.offsets(), Vec::new());
-        for gene in genes {
-            let sign = sign(gene.strand);
-            let windows = offsets.iter().map(|offset| {
-                let start = gene.five_prime() + sign * offset;
-                let middle = Locus { contig: Arc::clone(&gene.contig), start, end: start + 1, strand: Strand::Forward };
-                genome.window(&middle.centred(body.config().length), Edge::Pad)
-            });
-            let windows = windows.collect::<Result<Vec<Vec<u8>>, GenomeError>>()?;
-            let windows: Vec<&[u8]> = windows.iter().map(Vec::as_slice).collect();
-            found.extend(spatial.features(&body.chromatin(&windows)?, &offsets));
+    /// [`ExpectoError::Window`] for sequences shorter than [`Expecto::span`].
+    pub fn effects(&self, variants: &[Alleles]) -> Result<Vec<f64>, ExpectoError> {
+        let (heads, mut found) = (self.heads()?, Vec::new());
+        for (row, variant) in variants.iter().enumerate() {
+            let [reference, alternative] = self.shares(&heads, row, variant)?;
+            found.extend(alternative.iter().zip(reference).map(|(alternative, reference)| alternative - reference));
         }
         Ok(found)
     }
 
-    /// Expression of genes, on the scale of the targets that the head was fitted to.
+    /// What the windows around a variant add to the expression of its gene in each tissue, with the reference and with
+    /// the alternative; `heads` are those of [`Expecto::heads`], and `row` is the number of the variant for messages.
     ///
     /// # Errors
-    /// As [`Expecto::features`].
-    pub fn predict(&self, genome: &Genome, genes: &[Locus]) -> Result<Vec<f64>, ExpectoError> {
-        if genes.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(self.head.predict(&Self::features(&self.body, &self.spatial, genome, genes)?))
-    }
-
-    /// What each variant adds to the expression of its gene, on the scale of the head's targets: the difference that it
-    /// makes to the marks of windows around it, weighted by their distances to the start.
-    ///
-    /// # Errors
-    /// [`ExpectoError::Window`] for windows shorter than the body's and twice the largest shift together.
-    pub fn effects(&self, variants: &[Alleles]) -> Result<Vec<f64>, ExpectoError> {
-        variants.iter().enumerate().map(|(row, variant)| self.effect(row, variant)).collect()
-    }
-
-    fn effect(&self, row: usize, variant: &Alleles) -> Result<f64, ExpectoError> {
-        let (shifts, length) = (self.spatial.shifts(), self.body.config().length);
-        let outermost = shifts.last().map_or(0, |shift| shift.unsigned_abs() as usize);
-        let due = length + 2 * outermost;
+    /// As [`Expecto::effects`].
+    pub(super) fn shares(&self, heads: &[f64], row: usize, variant: &Alleles) -> Result<[Vec<f64>; 2], ExpectoError> {
+        let (config, due, outermost) = (self.config(), self.span(), self.outermost());
+        let (spatial, length) = (&config.spatial, config.body.length);
+        let shifts = spatial.shifts();
         let mut windows = Vec::with_capacity(2 * shifts.len());
         for (allele, sequence) in [("reference", &variant.reference), ("alternative", &variant.alternative)] {
             if sequence.len() < due {
@@ -138,22 +62,20 @@ impl Expecto {
             }
             // the base at half the length of a sequence and that of a window without a shift are the same
             let first = sequence.len() / 2 - length / 2 - outermost;
-            let starts = (0..shifts.len()).map(|window| first + window * self.spatial.step);
+            let starts = (0..shifts.len()).map(|window| first + window * spatial.step);
             windows.extend(starts.map(|start| &sequence[start..start + length]));
         }
-        let marks = self.body.chromatin(&windows)?;
-        let (reference, alternative) = marks.split_at(marks.len() / 2);
-        let differences: Vec<f64> = alternative.iter().zip(reference).map(|(a, r)| a - r).collect();
+        let marks = self.body().chromatin(&windows)?;
         let sign = sign(variant.strand);
         let distances: Vec<i64> = shifts.iter().map(|shift| variant.distance + sign * shift).collect();
-        let sums = self.spatial.features(&differences, &distances);
-        Ok(sums.iter().zip(&self.head.weights).map(|(sum, weight)| sum * weight).sum())
-    }
-}
-
-fn sign(strand: Strand) -> i64 {
-    match strand {
-        Strand::Forward => 1,
-        Strand::Reverse => -1,
+        let (reference, alternative) = marks.split_at(marks.len() / 2);
+        Ok([reference, alternative].map(|marks| {
+            let mut sums = vec![0.0; config.tissues];
+            for (sum, heads) in spatial.features(marks, &distances).into_iter().zip(heads.chunks_exact(config.tissues))
+            {
+                sums.iter_mut().zip(heads).for_each(|(total, weight)| *total += sum * weight);
+            }
+            sums
+        }))
     }
 }

@@ -81,13 +81,13 @@ impl Task for Gene2vecTask<'_> {
     /// Vectors of words, from the sequences of the training part.
     fn fit(&self, train: &[usize], seed: u64) -> Result<Fitted, TaskError> {
         let config = SkipGramConfig { seed, ..self.config.skip_gram.clone() };
-        Ok(Fitted { words: skip_gram(self.windows(train), &config)?, ..Fitted::default() })
+        Ok(Fitted { weights: skip_gram(self.windows(train), &config)?, ..Fitted::default() })
     }
 
     fn init(&self, fitted: &Fitted, device: &Device, rng: &mut ChaCha8Rng) -> Result<Gene2vec, ConfigError> {
         // Where weights are read into the network, the vectors are among them.
         let unread = vec![0.0; WORDS * self.config.skip_gram.dimension];
-        let words: &[f32] = if fitted.words.is_empty() { &unread } else { &fitted.words };
+        let words: &[f32] = if fitted.weights.is_empty() { &unread } else { &fitted.weights };
         let networks = Encoding::ALL.map(|encoding| self.config.init(encoding, Some(words), device, rng));
         Ok(Gene2vec { networks: networks.into_iter().collect::<Result<_, _>>()? })
     }

@@ -135,7 +135,7 @@ fn the_vote_finds_a_planted_motif_and_every_network_learns() {
     }
     // the vectors of words did not move, and the same seed gives the same vote
     let kept = vote.networks()[3].embedding.as_ref().unwrap().weight.val().try_into_vec_as::<f32>().unwrap();
-    assert_eq!(kept, fitted.words);
+    assert_eq!(kept, fitted.weights);
     assert_eq!(numbers(run().0.vote(&windows, &device), "logits").unwrap(), found);
 }
 
@@ -146,7 +146,7 @@ fn windows_are_learnt_by_heart() {
     let config = Gene2vecConfig { filters: [16, 16], hidden: 16, ..small() };
     let (device, rows) = (Device::flex().autodiff(), (0..12).collect::<Vec<usize>>());
     let task = Gene2vecTask::new(&set, config).unwrap();
-    let fitted = Fitted { words: vectors(7), ..Fitted::default() };
+    let fitted = Fitted { weights: vectors(7), ..Fitted::default() };
     let model = task.init(&fitted, &device, &mut rng(2, &[])).unwrap();
     let [first, last] = losses(TaskObjective::new(&task, fitted, rows.clone(), &device), model, &rows, 200, 5e-3);
     // four cross-entropies of a coin

@@ -16,7 +16,7 @@ use crate::model::Predicts;
 use crate::sequence::Unknown;
 use crate::split::{SplitError, SplitKind, contigs, linked};
 use crate::systems::parts::tensor;
-use crate::task::{Fitted, Rows, Task, TaskError, TaskNetConfig};
+use crate::task::{Fitted, Phase, Phases, Rows, Task, TaskError, TaskNetConfig};
 
 /// Pairs whose interaction is learnt: windows lie around the middle of an element, and pairs that are linked by shared
 /// elements are one group.
@@ -110,6 +110,17 @@ impl Task for SpeidTask<'_> {
 
     fn init(&self, _fitted: &Fitted, device: &Device, rng: &mut ChaCha8Rng) -> Result<Speid, ConfigError> {
         self.config.init(device, rng)
+    }
+
+    /// As many pairs that interact as do not, and then all of them, with the convolutions and the recurrent layer as
+    /// they are: [`SpeidConfig::frozen_recipe`].
+    fn phases(&self) -> Option<Phases> {
+        const FIRST: [Phase; 1] = [Phase { name: "balanced", balanced: true }];
+        Some(Phases { first: &FIRST, frozen: &SpeidConfig::FROZEN })
+    }
+
+    fn joined(&self, fresh: Speid, mut trained: Vec<Speid>) -> Result<Speid, ConfigError> {
+        Ok(trained.pop().unwrap_or(fresh))
     }
 
     fn logits(

@@ -1,8 +1,11 @@
 //! Parameter count of the authors' model, PyTorch's outputs, known motifs, and pairs learnt by heart.
 
+use std::sync::atomic::AtomicBool;
+
 use burn::tensor::TensorData;
 use nn_core::data::rng;
-use nn_core::train::{Objective, StepContext, Supervised};
+use nn_core::store;
+use nn_core::train::{Checkpoints, Objective, StepContext, Supervised};
 
 use super::*;
 use crate::genome::Genome;
@@ -11,7 +14,7 @@ use crate::locus::Locus;
 use crate::split::SplitKind;
 use crate::systems::golden::{filled, input};
 use crate::systems::parts::tests::{assert_golden, losses};
-use crate::task::{Fitted, Task, TaskObjective};
+use crate::task::{Fitted, Task, TaskConfig, TaskObjective, TaskStudy};
 
 fn small() -> SpeidConfig {
     SpeidConfig {
@@ -114,6 +117,30 @@ fn a_batch_of_one_pair_has_a_loss_and_frozen_parts_stay() {
     assert_eq!(data(&before.enhancer), data(&after.enhancer));
     assert_eq!(data(&before.promoter), data(&after.promoter));
     assert_ne!(before.hidden.weight.val().into_data(), after.hidden.weight.val().into_data());
+}
+
+#[test]
+fn filters_of_balanced_pairs_stay_as_they_are_for_all_pairs() {
+    // pairs that share no element, so that they can be divided
+    let loci = |first: i64| (0..12).map(move |at| Locus::new("chr1", first + 100 * at, first + 100 * at + 30).unwrap());
+    let pairs = (0..12).map(|at| Pair { enhancer: at, promoter: at, interacts: at % 3 == 0 }).collect();
+    let table = InteractionTable { enhancers: loci(200).collect(), promoters: loci(2000).collect(), pairs };
+    let (genome, _) = data();
+    let task = SpeidTask::new(&table, &genome, small()).unwrap();
+    let recipe = Recipe::new(OptimizerConfig::adam(), 1e-2, 4, 2);
+    let settings =
+        TaskConfig { phases: true, models: 1, validation_fraction: 0.3, recipe, ..TaskConfig::of(task.network()) };
+    let study = TaskStudy::new(&task, "pairs", None, settings).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (checkpoints, stop) = (Checkpoints::new(folder.path()), AtomicBool::new(false));
+    let (model, _) = study.train(0, &Device::flex(), (Some(&checkpoints), false), &mut (), &stop).unwrap();
+    let (_, weights) = Checkpoints::new(folder.path().join("balanced")).best_weights().unwrap().unwrap();
+    let fresh = small().init(&Device::flex(), &mut rng(1, &[])).unwrap();
+    let (balanced, _) = store::from_safetensors(fresh, &weights).unwrap();
+    let data = |conv: &Conv1d| -> TensorData { conv.weight.val().into_data() };
+    assert_eq!(data(&model.network.enhancer), data(&balanced.enhancer));
+    assert_eq!(data(&model.network.promoter), data(&balanced.promoter));
+    assert_ne!(model.network.hidden.weight.val().into_data(), balanced.hidden.weight.val().into_data());
 }
 
 #[test]

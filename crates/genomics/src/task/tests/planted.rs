@@ -136,7 +136,7 @@ fn gene2vec_sees_where_in_a_window_a_word_lies() {
 }
 
 /// Sites every 40 bases of five contigs, methylated where a run of A lies before them; neighbours say nothing.
-fn sites() -> (Genome, MethylationTable) {
+pub(super) fn sites() -> (Genome, MethylationTable) {
     let mut rng = rng(3, &[]);
     let mut cells = [("a".to_owned(), Vec::new()), ("b".to_owned(), Vec::new())];
     let contigs: Vec<(String, Vec<u8>)> = (1..=5)
@@ -241,8 +241,8 @@ fn deepchrome_sees_a_hill_where_the_sum_is_the_same() {
         genes: (0..genes).map(|gene| gene.to_string()).collect(),
         marks: vec!["H3K4me3".to_owned()],
         bins,
-        values: Vec::new(),
         labels: (0..genes).map(|gene| f32::from(u8::from(gene % 2 == 0))).collect(),
+        ..MarkSet::default()
     };
     for gene in 0..genes {
         let mut values: Vec<f32> = (0..bins).map(|_| rng.random::<f32>()).collect();

@@ -52,8 +52,13 @@ pub(super) fn names(score: &dyn Score) -> Vec<Names> {
     tasks.iter().map(suffix).map(|suffix| Names::new(&suffix, score.scale())).collect()
 }
 
+/// The INFO field of a label.
+fn field_of(label: &str) -> String {
+    format!("{PREFIX}{}", label.to_uppercase())
+}
+
 /// The definitions of the INFO fields.
-pub(super) fn fields(names: &[Names], tasks: &[String]) -> Vec<InfoField> {
+pub(super) fn fields(names: &[Names], tasks: &[String], labels: &[&str]) -> Vec<InfoField> {
     let field = |id: &str, kind: &'static str, description: String| InfoField {
         id: id.to_owned(),
         number: "A",
@@ -63,6 +68,8 @@ pub(super) fn fields(names: &[Names], tasks: &[String]) -> Vec<InfoField> {
     let known = Status::ALL.map(Status::name).join(", ");
     let status = format!("How the allele stands to the genome: {known}, {QUARANTINED}");
     let mut fields = vec![field(&format!("{PREFIX}STATUS"), "String", status)];
+    let label = |label: &&str| field(&field_of(label), "String", format!("The {label} that the effect is of"));
+    fields.extend(labels.iter().map(label));
     for (names, task) in names.iter().zip(tasks) {
         let what = if names.log_odds.is_some() { "probabilities" } else { "values" };
         let kind = if names.log_odds.is_some() { "logit" } else { "value" };
@@ -92,11 +99,19 @@ pub(super) fn info(
     record: &VcfRecord,
     alleles: &[Checked],
     effects: &[Result<Effect, String>],
-    names: &[Names],
+    (names, labels): (&[Names], &[&str]),
 ) -> String {
     let none = record.alternates().next().is_none();
     let statuses: Vec<&str> = alleles.iter().map(|allele| if none { "." } else { allele.status.name() }).collect();
     let mut added = vec![format!("{PREFIX}STATUS={}", statuses.join(","))];
+    for (place, label) in labels.iter().enumerate() {
+        // VCF 4.3 §1.6.1.8: what separates values and fields cannot stand in one.
+        let of = |effect: &Result<Effect, String>| match effect {
+            Ok(effect) => effect.labels[place].replace([',', ';', '=', '%', ' ', '\t'], "_"),
+            Err(_) => ".".to_owned(),
+        };
+        added.push(format!("{}={}", field_of(label), effects.iter().map(of).collect::<Vec<_>>().join(",")));
+    }
     for (task, names) in names.iter().enumerate() {
         let values: Vec<Vec<f64>> =
             effects.iter().map(|effect| effect.iter().flat_map(|effect| numbers(effect, task)).collect()).collect();
@@ -114,7 +129,7 @@ pub(super) fn line(
     record: &VcfRecord,
     allele: &Checked,
     effect: Option<&Result<Effect, String>>,
-    names: &[Names],
+    (names, labels): (&[Names], &[&str]),
 ) -> String {
     let Variant { contig, position, reference, alternate, id, allele: number_of, .. } = &allele.variant;
     let id = id.as_deref().unwrap_or_default();
@@ -136,6 +151,10 @@ pub(super) fn line(
         allele.status,
     );
     let effect = effect.and_then(|effect| effect.as_ref().ok());
+    for place in 0..labels.len() {
+        line.push('\t');
+        line.push_str(&effect.map(|effect| effect.labels[place].replace(['\t', '\n', '\r'], " ")).unwrap_or_default());
+    }
     for (task, names) in names.iter().enumerate() {
         let mut values = effect.into_iter().flat_map(|effect| numbers(effect, task));
         for _ in names.iter() {

@@ -2,6 +2,8 @@
 
 use crate::cli::Train;
 use crate::config::{AUTO, SourceConfig, source, stem};
+use crate::coverage::Counts;
+use genomics::coverage::Counting;
 use genomics::model::StrandPolicy;
 use genomics::task::{TaskConfig, TaskNetConfig};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,9 @@ use workbench::args::Common;
 use workbench::config::{Flags, resolve};
 use workbench::exit::Usage;
 use workbench::run::RunFolder;
+
+/// Bases of a bin around the start of a gene (Singh et al. 2016, Bioinformatics 32:i639, section 3.1).
+const BIN: u32 = 100;
 
 /// Everything that decides a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +31,8 @@ pub(crate) struct TaskRunConfig {
     /// The study.
     #[serde(flatten)]
     pub(crate) study: TaskConfig,
+    /// How the reads of --bam are counted around the starts of genes.
+    pub(crate) reads: Counts,
     /// The data.
     pub(crate) source: SourceConfig,
 }
@@ -38,12 +45,23 @@ impl Default for TaskRunConfig {
             window: None,
             strands: StrandPolicy::Given,
             study: TaskConfig::default(),
+            reads: Counts::of(BIN),
             source: SourceConfig::default(),
         }
     }
 }
 
 impl TaskRunConfig {
+    /// How reads become counts of marks; none for a system that reads something else.
+    pub(crate) fn counting(&self) -> anyhow::Result<Option<Counting>> {
+        let bins = match &self.study.network {
+            TaskNetConfig::DeepChrome(sizes) => sizes.bins,
+            TaskNetConfig::AttentiveChrome(sizes) => sizes.bins,
+            _ => return Ok(None),
+        };
+        self.reads.counting(bins).map(Some)
+    }
+
     /// Puts the settings of `train` together and checks them, with the folder that the run writes to; `network` has the
     /// default sizes of the system that was chosen. A run that is continued starts from its own settings, so that they
     /// need not be said again.
@@ -71,13 +89,18 @@ impl TaskRunConfig {
             .set("dataset", args.dataset.as_deref())
             .set("network.system", system.map(|network| network.system()))
             .set("split", args.split.as_deref().filter(|name| *name != AUTO))
-            .set("models", args.models)
+            .set("models", args.repeats.models)
             .set("folds", args.folds)
-            .set("recipe.epochs", args.epochs);
+            .set("recipe.epochs", args.repeats.epochs);
         let mut config: Self = resolve(defaults, common, source(flags, &args.source))?;
         config.study.validate()?;
         if config.strands != StrandPolicy::Given {
             let text = "strands is not \"given\", but this system reads the strand that is given; leave it out";
+            return Err(Usage(text.into()).into());
+        }
+        config.counting()?;
+        if config.source.bam.is_empty() && config.reads != Counts::of(BIN) {
+            let text = "the settings below reads say how those of --bam are counted; leave them out, or give --bam";
             return Err(Usage(text.into()).into());
         }
         if config.source.data.as_os_str().is_empty() {

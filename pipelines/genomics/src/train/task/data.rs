@@ -1,10 +1,16 @@
 //! The data of the systems whose rows are more than a window, from files.
 
+mod marks;
+mod starts;
+
+pub(crate) use self::starts::Starts;
+
 use crate::cli::Format;
 use crate::config::SourceConfig;
-use crate::inputs::{self, columns, locate};
+use crate::inputs::{self, Loaded, columns, locate};
 use anyhow::Context;
 use clap::ValueEnum;
+use genomics::coverage::Counting;
 use genomics::dataset::{ExpressionSet, MarkSet, SequenceSet};
 use genomics::expression::log2_plus_one;
 use genomics::genes::GeneTable;
@@ -14,7 +20,10 @@ use genomics::io::sets::{self, ExpressionLayout, LabelColumn};
 use genomics::io::tables::{interactions, unlabelled_interactions};
 use genomics::methylation::MethylationTable;
 use genomics::task::{Prepare, Reads, TaskCard, TaskNetConfig};
+use nn_core::burn::tensor::Device;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::exit::Usage;
 use workbench::record::Input;
@@ -29,6 +38,8 @@ pub(crate) enum Table {
     Methylation(MethylationTable),
     /// Genes with features.
     Genes(GeneTable),
+    /// Genes with the marks around their starts.
+    Starts(Box<Starts>),
     /// Histone marks.
     Marks(MarkSet),
     /// Samples with classes, their groups, and the genes that are connected.
@@ -44,17 +55,21 @@ pub(crate) struct TaskData {
     /// Rows of the test part that the data came with.
     pub(crate) upstream: Option<Vec<usize>>,
     pub(crate) inputs: Vec<Input>,
+    /// Rows that are not used, by reason.
+    pub(crate) dropped: BTreeMap<String, usize>,
 }
 
-/// What the layout of a system's data is called.
-fn layout(reads: Reads) -> Option<Format> {
+/// The layouts that a system's data may have; any where there is none. Marks are `counted` from reads, or come as a
+/// text.
+fn layouts(reads: Reads, counted: bool) -> &'static [Format] {
     match reads {
-        Reads::Pairs => Some(Format::Pairs),
-        Reads::Sequences => None,
-        Reads::Methylation => Some(Format::Methylation),
-        Reads::Genes => Some(Format::GeneTable),
-        Reads::Marks => Some(Format::Marks),
-        Reads::Classes | Reads::Landmarks => Some(Format::Expression),
+        Reads::Pairs => &[Format::Pairs],
+        Reads::Sequences => &[],
+        Reads::Methylation => &[Format::Methylation],
+        Reads::Genes | Reads::Starts => &[Format::GeneTable],
+        Reads::Marks if counted => &[Format::Genes, Format::GeneTable],
+        Reads::Marks => &[Format::Marks],
+        Reads::Classes | Reads::Landmarks => &[Format::Expression],
     }
 }
 
@@ -71,8 +86,16 @@ pub(crate) struct Asked<'a> {
     pub(crate) network: &'a TaskNetConfig,
     /// What is done to the numbers.
     pub(crate) prepare: &'a Prepare,
+    /// How reads become counts of marks; none where the model's own counts were made elsewhere.
+    pub(crate) counting: Option<Counting>,
     /// The card of a trained model that is to be used: its columns, cells and classes are looked for.
     pub(crate) card: Option<&'a TaskCard>,
+    /// The file of that model.
+    pub(crate) model: Option<&'a Path>,
+    /// Where to compute what is read of the data.
+    pub(crate) device: &'a Device,
+    /// Whether someone asks to stop.
+    pub(crate) stop: &'a AtomicBool,
     /// Bases of windows of labelled sequences.
     pub(crate) window: Option<usize>,
     /// Seed of negatives that are made.
@@ -88,39 +111,50 @@ pub(crate) fn load(asked: Asked<'_>) -> anyhow::Result<TaskData> {
     if reads == Reads::Sequences && asked.unlabelled {
         // labels are not looked at, so that all may be one
         let set = sets::fasta(&locate(&asked.source.data, asked.common)?, false)?;
-        return Ok(TaskData { table: Table::Sequences(set), genome: None, upstream: None, inputs: Vec::new() });
+        return Ok(TaskData::of(Table::Sequences(set)));
     }
     if reads == Reads::Sequences {
-        let loaded = inputs::load(asked.source, asked.common, asked.window, asked.seed)?;
-        let table = Table::Sequences(loaded.set);
-        return Ok(TaskData { table, genome: None, upstream: loaded.upstream, inputs: loaded.inputs });
+        let Loaded { set, upstream, inputs, dropped, .. } =
+            inputs::load(asked.source, asked.common, asked.window, asked.seed)?;
+        return Ok(TaskData { upstream, inputs, dropped, ..TaskData::of(Table::Sequences(set)) });
     }
-    let mut reader = Reader { asked, inputs: Vec::new() };
+    let mut reader = Reader { asked, inputs: Vec::new(), dropped: BTreeMap::new() };
     let genome = reader.genome(reads)?;
     let data = locate(&reader.asked.source.data, reader.asked.common)?;
     let table = reader.table(reads, &data, genome.as_ref())?;
-    Ok(TaskData { table, genome, upstream: None, inputs: reader.inputs })
+    let Reader { inputs, dropped, .. } = reader;
+    Ok(TaskData { genome, inputs, dropped, ..TaskData::of(table) })
 }
 
 impl Asked<'_> {
     /// Refuses options that say nothing to the system.
     fn check(&self, reads: Reads) -> Result<(), Usage> {
         let (source, system) = (self.source, self.network.system());
-        if let (Some(found), Some(due)) = (source.format, layout(reads))
-            && found != due
+        let counted = !source.bam.is_empty();
+        let due = layouts(reads, counted);
+        if let Some(found) = source.format
+            && !due.is_empty()
+            && !due.contains(&found)
         {
-            let name = |format: Format| {
+            let name = |format: &Format| {
                 format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
             };
-            return Err(Usage(format!("{system} reads {}, not {}; leave out --format", name(due), name(found))));
+            let names: Vec<String> = due.iter().map(name).collect();
+            let or = if reads == Reads::Marks && !counted { ", or give reads with --bam" } else { "" };
+            let (due, found) = (names.join(" or "), name(&found));
+            return Err(Usage(format!("{system} reads {due}, not {found}; leave out --format{or}")));
         }
         let expression = matches!(reads, Reads::Classes | Reads::Landmarks);
         let landmarks = reads == Reads::Landmarks && self.card.is_none();
         let graph = matches!(self.network, TaskNetConfig::Gedfn(_)) && self.card.is_none();
+        let body = reads == Reads::Starts && self.card.is_none();
         for (option, given, allowed) in [
-            ("--labels", source.labels.is_some(), expression),
+            ("--labels", source.labels.is_some(), expression || (reads == Reads::Marks && counted)),
+            ("--bam", counted, reads == Reads::Marks),
             ("--landmarks", source.landmarks.is_some(), landmarks),
             ("--graph", source.graph.is_some(), graph),
+            ("--body", source.body.is_some(), body),
+            ("--sums", source.sums.is_some(), reads == Reads::Starts),
         ] {
             if given && !allowed {
                 return Err(Usage(format!("{option} says nothing to {system}; leave it out")));
@@ -132,6 +166,11 @@ impl Asked<'_> {
         if graph && source.graph.is_none() {
             return Err(Usage(format!("{system} reads genes that are connected; say which with --graph FILE")));
         }
+        if body && source.body.is_none() {
+            return Err(Usage(format!(
+                "{system} reads the marks that a body predicts; give its weights with --body PATH"
+            )));
+        }
         let sequences = source.negatives.is_some() || source.test.is_some() || source.test_negatives.is_some();
         if reads != Reads::Sequences && (sequences || source.exclude.is_some()) {
             let text = "--negatives, --exclude, --test and --test-negatives are for labelled sequences; leave them out";
@@ -141,9 +180,17 @@ impl Asked<'_> {
     }
 }
 
+impl TaskData {
+    /// Data of no file, without a genome.
+    fn of(table: Table) -> Self {
+        Self { table, genome: None, upstream: None, inputs: Vec::new(), dropped: BTreeMap::new() }
+    }
+}
+
 struct Reader<'a> {
     asked: Asked<'a>,
     inputs: Vec<Input>,
+    dropped: BTreeMap<String, usize>,
 }
 
 impl Reader<'_> {
@@ -163,10 +210,11 @@ impl Reader<'_> {
         let source = self.asked.source;
         let needed = match (reads, self.asked.network) {
             (Reads::Methylation, TaskNetConfig::DeepCpg(config)) => config.modules.dna(),
-            (reads, _) => matches!(reads, Reads::Pairs | Reads::Genes),
+            (reads, _) => matches!(reads, Reads::Pairs | Reads::Genes | Reads::Starts),
         };
+        let counted = !source.bam.is_empty();
         match &source.genome {
-            Some(path) if matches!(reads, Reads::Pairs | Reads::Genes | Reads::Methylation) => {
+            Some(path) if needed || reads == Reads::Methylation || counted => {
                 let path = self.input("genome", path)?;
                 Ok(Some(inputs::genome(&path, source.alias.as_deref())?))
             }
@@ -180,7 +228,8 @@ impl Reader<'_> {
 
     fn table(&mut self, reads: Reads, data: &Path, genome: Option<&Genome>) -> anyhow::Result<Table> {
         let named = columns(&self.asked.source.column)?;
-        if !self.asked.source.column.is_empty() && matches!(reads, Reads::Pairs | Reads::Methylation | Reads::Marks) {
+        let text = reads == Reads::Marks && self.asked.source.bam.is_empty();
+        if !self.asked.source.column.is_empty() && (text || matches!(reads, Reads::Pairs | Reads::Methylation)) {
             return Err(Usage("--column is for tables of genes and of samples; leave it out".into()).into());
         }
         Ok(match reads {
@@ -209,10 +258,12 @@ impl Reader<'_> {
                     table.tasks.clone_from(&card.predicts.tasks);
                 }
                 let prepare = self.asked.prepare;
-                let table = table.with_logarithms(&prepare.logarithms, prepare.levels);
+                let table = table.with_logarithms(&prepare.logarithms, prepare.levels, prepare.pseudocount);
                 Table::Genes(table.with_context(|| format!("cannot use {}", path.display()))?)
             }
-            Reads::Marks => Table::Marks(sets::deepchrome(&self.input("", data)?)?),
+            Reads::Starts => Table::Starts(Box::new(self.starts(data, &named, genome)?)),
+            Reads::Marks if text => Table::Marks(sets::deepchrome(&self.input("", data)?)?),
+            Reads::Marks => Table::Marks(self.marks(data, &named, genome)?),
             Reads::Classes | Reads::Landmarks => self.samples(reads, data, &named)?,
             Reads::Sequences => anyhow::bail!("labelled sequences are read elsewhere"),
         })

@@ -1,9 +1,10 @@
 //! From the name of a system and its data to the task: the one place that knows them all.
 
-use super::data::{Table, TaskData};
+use super::data::{Starts, Table, TaskData};
 use anyhow::Context;
 use genomics::genome::Genome;
 use genomics::systems::deep_cpg::{DeepCpgConfig, DeepCpgTask};
+use genomics::systems::expecto::ExpectoTask;
 use genomics::systems::gene2vec::{Gene2vecConfig, Gene2vecTask};
 use genomics::systems::marks::MarkTask;
 use genomics::systems::speid::SpeidTask;
@@ -48,6 +49,10 @@ pub(crate) fn with_task<V: Visit>(
         (TaskNetConfig::Xpresso(config), Table::Genes(table)) => {
             let config = XpressoConfig { features: table.features.len(), ..config.clone() };
             visitor.visit(&XpressoTask::new(table, genome(data)?, config)?)
+        }
+        (TaskNetConfig::Expecto(_), Table::Starts(starts)) => {
+            let Starts { table, body, sums, config } = starts.as_ref();
+            visitor.visit(&ExpectoTask::new(table, genome(data)?, body, sums, config.clone())?)
         }
         (TaskNetConfig::DeepChrome(config), Table::Marks(set)) => visitor.visit(&MarkTask::new(set, config.clone())?),
         (TaskNetConfig::AttentiveChrome(config), Table::Marks(set)) => {
