@@ -56,7 +56,7 @@ fn every_command_shows_its_settings() {
         ("evaluate", vec!["--model", "m", "--data", "x"], vec!["device = \"ndarray\""]),
         ("predict", vec!["--model", "m", "--data", "x", "--out", "o"], vec!["device = \"ndarray\"", "shown = 4"]),
         ("demo", vec![], vec!["seed = 5", "device = \"ndarray\"", "quick = false", "subjects = 2000"]),
-        ("experiment", vec!["doctor-ai"], vec!["epochs = 20", "seed = 5"]),
+        ("experiment", vec!["doctor-ai"], vec!["epochs = 40", "seed = 5"]),
     ] {
         PROGRAM.shows_settings(verb, &more, &lines);
     }
