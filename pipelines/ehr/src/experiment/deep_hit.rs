@@ -80,7 +80,7 @@ pub(super) fn run(bench: &Bench<'_>, device: &Device) -> anyhow::Result<Found> {
         record: record(&set, inputs),
         tables: Vec::new(),
     };
-    let bilirubin = set.names.iter().position(|name| name == BILIRUBIN);
+    let bilirubin = set.names.iter().position(|name| name.eq_ignore_ascii_case(BILIRUBIN));
     let bilirubin = bilirubin.with_context(|| format!("{} has no column {BILIRUBIN}", path.display()))?;
     let causes: Vec<u64> = set.trajectories.iter().map(|one| u64::from(one.cause)).collect();
     let mut beside: [BTreeMap<String, Vec<f64>>; 2] = [const { BTreeMap::new() }; 2];
