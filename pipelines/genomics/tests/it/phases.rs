@@ -31,7 +31,7 @@ fn train(folder: &Path, run: &str, system: &str, words: &[&str], settings: &[&st
     let mut all = vec!["train", "--system", system, "--run-dir", run, "--models", "1", "--epochs", "2"];
     all.extend_from_slice(words);
     let usual = ["recipe.batch_size=16", "recipe.learning_rate=0.005", "phases=true"];
-    all.extend(settings.iter().copied().chain(usual).flat_map(|setting| ["--set", setting]));
+    all.extend(usual.into_iter().chain(settings.iter().copied()).flat_map(|setting| ["--set", setting]));
     galen_genomics_in(folder, &all)
 }
 
