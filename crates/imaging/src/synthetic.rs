@@ -40,7 +40,7 @@ const GREY: [f64; 4] = [20.0, 100.0, 160.0, 230.0];
 /// Parts of a voxel along each axis of which it is known whether they are inside.
 const PARTS: usize = 3;
 /// Radius of a nodule as a share of the shortest side: 5.4 to 7.2 mm in a phantom of 60 mm, two to five hundred voxels, of
-/// which more than half lie inside and not at the edge.
+/// which half lie wholly inside (48 to 59 %).
 const NODULE: std::ops::Range<f64> = 0.09..0.12;
 /// Draws of a place for a nodule before it is left out.
 const TRIES: usize = 1000;
