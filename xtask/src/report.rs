@@ -112,7 +112,12 @@ fn table(newest: &BTreeMap<String, Entry>) -> String {
                     format!("{:.3}{}", value.value, if value.seen { "" } else { "\\*" })
                 },
             );
-            let models = if entry.models == 0 { "–".to_owned() } else { entry.models.to_string() };
+            // Steps of one experiment may have more or fewer models; a bench has none.
+            let models = match (entry.models, metric.values.len()) {
+                (0, _) => "–".to_owned(),
+                (least, 0) => least.to_string(),
+                (_, found) => found.to_string(),
+            };
             let cells = [
                 entry.experiment.clone(),
                 name.to_owned(),

@@ -191,6 +191,15 @@ fn whole(folder: PathBuf) -> PathBuf {
 /// A `cargo` command that runs in the workspace.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What `cargo run` told this program of its own package would be taken for a change by build scripts that look at it, as
+    // ring's does: under `cargo xtask` and without it, all that depends on it would be compiled anew in turns.
+    let own = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || matches!(&*name, "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH")
+    };
+    env::vars_os().filter(|(name, _)| own(name)).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
     command.current_dir(root);
     command
 }
@@ -215,6 +224,20 @@ fn git(root: &Path, args: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `cargo test` tells this test of its package as `cargo run` tells the program.
+    #[test]
+    fn cargo_is_not_told_of_the_package_that_runs_it() {
+        let command = cargo(Path::new("."));
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        let told: Vec<_> =
+            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")).collect();
+        assert!(told.iter().all(|(name, _)| removed.contains(&name.as_os_str())), "{removed:?}");
+        assert_eq!(
+            env::var_os("CARGO_MANIFEST_DIR").is_some(),
+            removed.iter().any(|name| *name == "CARGO_MANIFEST_DIR")
+        );
+    }
 
     #[test]
     fn the_executable_is_found_among_cargo_messages() {

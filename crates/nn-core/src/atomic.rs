@@ -88,17 +88,73 @@ pub fn sweep(folder: &Path) -> Result<usize, AtomicError> {
     Ok(removed)
 }
 
-/// The temporary file; dropping it removes it unless it has got its final name.
-struct Temporary {
+/// A file that is written under a name of its own, beside the final one, for as long as it takes. Dropping it removes it
+/// unless it has got its final name.
+#[derive(Debug)]
+pub struct Temporary {
+    /// The final name.
     path: PathBuf,
-    kept: bool,
+    /// The name until then.
+    hidden: PathBuf,
+    named: bool,
+}
+
+impl Temporary {
+    /// Creates the file that is to be called `path`, and gives it to be written to.
+    ///
+    /// # Errors
+    /// What the operating system says; `InvalidInput` for a path without a file name.
+    pub fn beside(path: &Path) -> io::Result<(Self, File)> {
+        let Some(name) = path.file_name() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"));
+        };
+        loop {
+            let mut hidden = OsString::from(".");
+            hidden.push(name);
+            hidden.push(format!(".{}-{}{TEMPORARY}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+            let hidden = path.with_file_name(hidden);
+            match OpenOptions::new().write(true).create_new(true).open(&hidden) {
+                // A killed process of the same number left it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                opened => return Ok((Self { path: path.to_path_buf(), hidden, named: false }, opened?)),
+            }
+        }
+    }
+
+    /// Syncs the file, which must have been flushed, gives it its final name, and syncs the folder.
+    ///
+    /// # Errors
+    /// What the operating system says; [`Temporary::failure`] puts it into words.
+    pub fn name(&mut self) -> io::Result<()> {
+        OpenOptions::new().write(true).open(&self.hidden)?.sync_all()?;
+        self.rename()?;
+        sync_folder(self.folder())
+    }
+
+    /// Why the file could not be written. Where a full disk is the reason, it says how many bytes the file had come to.
+    pub fn failure(&self, cause: io::Error) -> AtomicError {
+        failure("write", &self.path, fs::metadata(&self.hidden).map_or(0, |file| file.len()), cause)
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
+        fs::rename(&self.hidden, &self.path)?;
+        self.named = true;
+        Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.named {
             // Nothing can be done about a failure here, and the error that led here matters more.
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.hidden);
         }
     }
 }
@@ -108,23 +164,11 @@ fn write_sized(
     length: u64,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), AtomicError> {
-    let Some(name) = path.file_name() else {
+    if path.file_name().is_none() {
         return Err(AtomicError::NotAFile { path: path.to_path_buf() });
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut temporary_name = OsString::from(".");
-    temporary_name.push(name);
-    temporary_name.push(format!(".{}-{}{TEMPORARY}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    let mut temporary = Temporary { path: folder.join(temporary_name), kept: false };
-
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&temporary.path)
-        .map_err(|cause| failure("create", path, length, cause))?;
+    }
+    let failed = |action, length| move |cause| failure(action, path, length, cause);
+    let (mut temporary, file) = Temporary::beside(path).map_err(failed("create", length))?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     let filled = fill(&mut writer).and_then(|()| writer.flush());
     // The handle comes back without its buffer: a buffer that failed to flush would be written again on drop.
@@ -135,9 +179,8 @@ fn write_sized(
         return Err(failure("write", path, length.max(reached), cause));
     }
     drop(file);
-    fs::rename(&temporary.path, path).map_err(|cause| failure("give its name to", path, length, cause))?;
-    temporary.kept = true;
-    sync_folder(folder).map_err(|cause| failure("sync the folder of", path, length, cause))
+    temporary.rename().map_err(failed("give its name to", length))?;
+    sync_folder(temporary.folder()).map_err(failed("sync the folder of", length))
 }
 
 fn failure(action: &'static str, path: &Path, needed: u64, cause: io::Error) -> AtomicError {

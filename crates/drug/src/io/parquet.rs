@@ -3,7 +3,7 @@
 //! The format follows the extension: `.parquet` (Snappy), `.csv` or `.tsv`. Rows are written in batches while they
 //! come, to a temporary file in the same folder that gets its name at the end; an interrupted run leaves no half file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
-use nn_core::atomic::AtomicError;
+use nn_core::atomic::Temporary;
 
 use super::IoError;
 use super::text::extension;
@@ -117,20 +117,16 @@ impl PredictionWriter {
     pub fn finish(mut self) -> Result<u64, IoError> {
         self.flush()?;
         let Self { sink, rows, path, mut temporary, .. } = self;
-        let kept = sink.finish().and_then(|()| temporary.as_mut().map_or(Ok(()), |temporary| temporary.keep(&path)));
+        let kept = sink.finish().and_then(|()| temporary.as_mut().map_or(Ok(()), Temporary::name));
         kept.map(|()| rows).map_err(|cause| failed(&path, temporary.as_ref(), cause))
     }
 }
 
-/// Why rows could not be written. Where a full disk is the reason, it says how many bytes the file had come to.
+/// Why rows could not be written to a file, or to a stream.
 fn failed(path: &Path, temporary: Option<&Temporary>, cause: io::Error) -> IoError {
-    let path = path.to_path_buf();
-    match (temporary, cause.kind()) {
-        (Some(temporary), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            let needed = fs::metadata(&temporary.path).map_or(0, |file| file.len());
-            AtomicError::Full { path, needed, cause }.into()
-        }
-        _ => IoError::Write { path, cause },
+    match temporary {
+        Some(temporary) => temporary.failure(cause).into(),
+        None => IoError::Write { path: path.to_path_buf(), cause },
     }
 }
 
@@ -240,43 +236,12 @@ fn batch(rows: &[PredictionRow]) -> io::Result<RecordBatch> {
     RecordBatch::try_new(schema(), columns).map_err(io::Error::other)
 }
 
-/// A file under a temporary name in the folder where it will stay; removed unless it is kept.
-struct Temporary {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Temporary {
-    /// The name starts with a dot and ends in `.tmp`, as those of [`nn_core::atomic`] do.
-    fn beside(path: &Path) -> io::Result<(Self, File)> {
-        let name = path
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"))?;
-        let temporary = path.with_file_name(format!(".{}.{}-out.tmp", name.to_string_lossy(), std::process::id()));
-        // One that a killed process of the same number left behind must not stop this one.
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
-        Ok((Self { path: temporary, kept: false }, file))
-    }
-
-    fn keep(&mut self, path: &Path) -> io::Result<()> {
-        OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
-        fs::rename(&self.path, path)?;
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.kept {
-            // Nothing can be done about a failure here, and the error that led here matters more.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, OpenOptions};
+
+    use nn_core::atomic::AtomicError;
+
     use super::*;
 
     /// A stream on a full disk.

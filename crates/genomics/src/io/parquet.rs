@@ -5,8 +5,7 @@
 //! go to a temporary file in the same folder that gets its name when it is whole: a run that breaks off leaves the file
 //! that was there before, and no half of another.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
-use nn_core::atomic::AtomicError;
+use nn_core::atomic::Temporary;
 
 use super::IoError;
 use super::text::extension;
@@ -118,23 +117,16 @@ impl PredictionWriter {
     pub fn finish(mut self) -> Result<u64, IoError> {
         self.flush()?;
         let Self { sink, rows, path, mut temporary, .. } = self;
-        let named = sink.finish().and_then(|()| match &mut temporary {
-            Some(temporary) => temporary.name(&path),
-            None => Ok(()),
-        });
+        let named = sink.finish().and_then(|()| temporary.as_mut().map_or(Ok(()), Temporary::name));
         named.map(|()| rows).map_err(|cause| failed(&path, temporary.as_ref(), cause))
     }
 }
 
-/// Why rows could not be written. Where a full disk is the reason, it says how many bytes the file had come to.
+/// Why rows could not be written to a file, or to a stream.
 fn failed(path: &Path, temporary: Option<&Temporary>, cause: io::Error) -> IoError {
-    let path = path.to_path_buf();
-    match (temporary, cause.kind()) {
-        (Some(temporary), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            let needed = fs::metadata(&temporary.path).map_or(0, |file| file.len());
-            AtomicError::Full { path, needed, cause }.into()
-        }
-        _ => IoError::Write { path, cause },
+    match temporary {
+        Some(temporary) => temporary.failure(cause).into(),
+        None => IoError::Write { path: path.to_path_buf(), cause },
     }
 }
 
@@ -262,45 +254,6 @@ fn columns(rows: &[Prediction], outputs: usize) -> Vec<ArrayRef> {
         Arc::new(values.collect::<Float64Array>())
     }));
     columns
-}
-
-/// A file under a temporary name in the folder where it will stay; removed unless it gets its own.
-struct Temporary {
-    path: PathBuf,
-    named: bool,
-}
-
-impl Temporary {
-    /// Creates one; its name begins with a dot and ends in `.tmp`, so that [`nn_core::atomic::sweep`] finds what a
-    /// killed process left.
-    fn beside(path: &Path) -> io::Result<(Self, File)> {
-        let Some(name) = path.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
-        };
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}-rows.tmp", std::process::id()));
-        let hidden = path.with_file_name(hidden);
-        // One that a killed process of the same number left is written over.
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&hidden)?;
-        Ok((Self { path: hidden, named: false }, file))
-    }
-
-    fn name(&mut self, path: &Path) -> io::Result<()> {
-        OpenOptions::new().write(true).open(&self.path)?.sync_all()?;
-        fs::rename(&self.path, path)?;
-        self.named = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.named {
-            // What led here matters more than what may fail here.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub use self::genes::{gene_levels, genes};
 pub use self::headers::locus_of;
 pub use self::marks::{deepchrome, intervals};
 pub use self::methylation::{methylation, methylation_cells};
-use self::rows::{Rows, column, missing};
+use self::rows::{Rows, column, missing, required_column};
 use super::IoError;
 use super::fasta::FastaReader;
 use crate::dataset::{Labels, SequenceSet};
@@ -140,13 +140,7 @@ pub fn table(path: &Path, columns: &TableColumns) -> Result<SequenceSet, IoError
     let Some(header) = rows.advance()? else {
         return Err(IoError::Empty { path: path.to_path_buf(), what: "rows" });
     };
-    let required = |named: Option<&str>, usual: &[&str]| {
-        column(&header, named, usual).ok_or_else(|| IoError::Column {
-            path: path.to_path_buf(),
-            wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
-            found: header.join(", "),
-        })
-    };
+    let required = |named: Option<&str>, usual: &[&str]| required_column(path, &header, named, usual);
     let sequence = required(columns.sequence.as_deref(), &["sequence", "seq"])?;
     let labels = if columns.labels.is_empty() {
         vec![required(None, &["label", "class", "target", "bound", "y"])?]

@@ -22,46 +22,31 @@ pub(crate) trait StudySettings: Clone + Default + Serialize + DeserializeOwned {
     fn falls(&self) -> bool;
 }
 
-impl StudySettings for SegmentStudyConfig {
-    fn choose(&mut self, system: &str) -> Result<(), ConfigError> {
-        self.network = SegmentConfig::named(system)?;
-        Ok(())
-    }
-    fn system(&self) -> &'static str {
-        self.network.name()
-    }
-    fn check(&self) -> Result<(), ConfigError> {
-        self.validate()
-    }
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-    fn models(&self) -> usize {
-        self.models
-    }
-    fn falls(&self) -> bool {
-        self.learning.decay > 0.0
-    }
+/// The fields have the same names in both; a trait of the library would have no other use.
+macro_rules! study_settings {
+    ($($study:ty: $network:ty),*) => {$(
+        impl StudySettings for $study {
+            fn choose(&mut self, system: &str) -> Result<(), ConfigError> {
+                self.network = <$network>::named(system)?;
+                Ok(())
+            }
+            fn system(&self) -> &'static str {
+                self.network.name()
+            }
+            fn check(&self) -> Result<(), ConfigError> {
+                self.validate()
+            }
+            fn seed(&self) -> u64 {
+                self.seed
+            }
+            fn models(&self) -> usize {
+                self.models
+            }
+            fn falls(&self) -> bool {
+                self.learning.decay > 0.0
+            }
+        }
+    )*};
 }
 
-impl StudySettings for ClassifyStudyConfig {
-    fn choose(&mut self, system: &str) -> Result<(), ConfigError> {
-        self.network = ClassifyConfig::named(system)?;
-        Ok(())
-    }
-    fn system(&self) -> &'static str {
-        self.network.name()
-    }
-    fn check(&self) -> Result<(), ConfigError> {
-        self.validate()
-    }
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-    fn models(&self) -> usize {
-        self.models
-    }
-    fn falls(&self) -> bool {
-        self.learning.decay > 0.0
-    }
-}
+study_settings!(SegmentStudyConfig: SegmentConfig, ClassifyStudyConfig: ClassifyConfig);

@@ -1,7 +1,10 @@
 //! Predictions are read back, and what breaks off leaves nothing.
 
+use std::fs;
+
 use ::arrow::array::Array;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use nn_core::atomic::AtomicError;
 
 use super::*;
 use crate::locus::Strand;

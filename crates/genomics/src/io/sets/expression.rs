@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nn_core::data::group_ids;
 
 use super::TableColumns;
-use super::rows::{Rows, column};
+use super::rows::{Rows, column, required_column};
 use crate::dataset::ExpressionSet;
 use crate::io::IoError;
 use crate::io::text::{Lines, number};
@@ -174,13 +174,7 @@ pub fn labelled(
     let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
     let mut rows = Rows::open(path, None)?;
     let header = rows.advance()?.ok_or_else(empty)?;
-    let required = |named: Option<&str>, usual: &[&str]| {
-        column(&header, named, usual).ok_or_else(|| IoError::Column {
-            path: path.to_path_buf(),
-            wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
-            found: header.join(", "),
-        })
-    };
+    let required = |named: Option<&str>, usual: &[&str]| required_column(path, &header, named, usual);
     let sample = required(columns.name.as_deref(), &["sample", "name", "id"])?;
     let label = required(columns.labels.first().map(String::as_str), &["label", "class", "type", "y"])?;
     let group = columns.group.as_deref().map(|name| required(Some(name), &[])).transpose()?;

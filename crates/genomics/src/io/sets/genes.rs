@@ -6,7 +6,7 @@ use std::path::Path;
 use nn_core::data::group_ids;
 
 use super::TableColumns;
-use super::rows::{Rows, column, missing};
+use super::rows::{Rows, column, missing, required_column};
 use crate::genes::GeneTable;
 use crate::genome::Genome;
 use crate::io::text::{Contigs, number};
@@ -29,13 +29,7 @@ pub fn genes(path: &Path, columns: &TableColumns, genome: Option<&Genome>) -> Re
     let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
     let mut rows = Rows::open(path, None)?;
     let header = rows.advance()?.ok_or_else(empty)?;
-    let required = |named: Option<&str>, usual: &[&str]| {
-        column(&header, named, usual).ok_or_else(|| IoError::Column {
-            path: path.to_path_buf(),
-            wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
-            found: header.join(", "),
-        })
-    };
+    let required = |named: Option<&str>, usual: &[&str]| required_column(path, &header, named, usual);
     let name = required(columns.name.as_deref(), &["gene", "name", "id"])?;
     let contig = required(None, &["contig", "chrom", "chromosome", "chr"])?;
     let (start, strand) = (required(None, &["tss", "start"])?, required(None, &["strand"])?);
@@ -102,13 +96,7 @@ pub fn gene_levels(path: &Path, columns: &TableColumns) -> Result<BTreeMap<Strin
     let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
     let mut rows = Rows::open(path, None)?;
     let header = rows.advance()?.ok_or_else(empty)?;
-    let required = |named: Option<&str>, usual: &[&str]| {
-        column(&header, named, usual).ok_or_else(|| IoError::Column {
-            path: path.to_path_buf(),
-            wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
-            found: header.join(", "),
-        })
-    };
+    let required = |named: Option<&str>, usual: &[&str]| required_column(path, &header, named, usual);
     let name = required(columns.name.as_deref(), &["gene", "name", "id"])?;
     let level = required(columns.labels.first().map(String::as_str), &LEVELS)?;
     let mut found = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::rows::{Rows, column, missing};
+use super::rows::{Rows, column, missing, required_column};
 use crate::dataset::MarkSet;
 use crate::io::text::{Contigs, number};
 use crate::io::{BedRecord, IoError};
@@ -83,10 +83,7 @@ pub fn intervals(path: &Path) -> Result<Vec<BedRecord>, IoError> {
     let empty = || IoError::Empty { path: path.to_path_buf(), what: "rows" };
     let mut rows = Rows::open(path, None)?;
     let header = rows.advance()?.ok_or_else(empty)?;
-    let place = |usual: &[&str]| {
-        let (wanted, found) = (usual.join(" or "), header.join(", "));
-        column(&header, None, usual).ok_or_else(|| IoError::Column { path: path.to_path_buf(), wanted, found })
-    };
+    let place = |usual: &[&str]| required_column(path, &header, None, usual);
     let contig = place(&["region", "chrom", "chromosome", "contig", "chr"])?;
     let (start, end) = (place(&["start"])?, place(&["end", "stop"])?);
     let (name, strand) = (column(&header, None, &["id", "name"]), column(&header, None, &["strand"]));

@@ -104,6 +104,20 @@ pub(super) fn column(header: &[String], named: Option<&str>, usual: &[&str]) -> 
     named.map_or_else(|| usual.iter().find_map(|wanted| place(wanted)), place)
 }
 
+/// As [`column`], for one that the table at `path` must have.
+pub(super) fn required_column(
+    path: &Path,
+    header: &[String],
+    named: Option<&str>,
+    usual: &[&str],
+) -> Result<usize, IoError> {
+    column(header, named, usual).ok_or_else(|| IoError::Column {
+        path: path.to_path_buf(),
+        wanted: named.map_or_else(|| usual.join(" or "), str::to_owned),
+        found: header.join(", "),
+    })
+}
+
 /// Whether a field says that there is no value.
 pub(super) fn missing(text: &str) -> bool {
     text.is_empty() || text == "." || ["na", "nan", "null", "none"].iter().any(|word| text.eq_ignore_ascii_case(word))
