@@ -1,6 +1,6 @@
 //! README, ARCHITECTURE and CONTRIBUTING name what exists, and what exists is named.
 
-use crate::tree::{all_rust_files, domains, members, read, root};
+use crate::tree::{all_rust_files, domains, members, parsed, read, root};
 use std::fs;
 use std::path::PathBuf;
 
@@ -45,6 +45,32 @@ fn the_readme_has_the_commands() {
         "the results table needs its two marks, once each"
     );
     assert!(readme.find(marks[0]) < readme.find(marks[1]));
+}
+
+/// It says how much of the review is done, and which compiler is needed, as the files say that decide it.
+#[test]
+fn the_readme_counts_the_systems() {
+    // Wherever its lines are broken.
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let listed = parsed("data/systems.toml")["system"].as_array().unwrap().clone();
+    let count = |domain: &str| {
+        let of = listed.iter().filter(|system| system["domain"].as_str() == Some(domain));
+        let done = of.clone().filter(|system| system["status"].as_str() == Some("done")).count();
+        (done, of.count())
+    };
+    let (mut done, mut all) = (0, 0);
+    for domain in domains() {
+        let (here, total) = count(&domain);
+        assert!(readme.contains(&format!("{domain} {here} of {total}")), "README.md: {domain} {here} of {total}");
+        (done, all) = (done + here, all + total);
+    }
+    assert!(
+        readme.contains(&format!("implements {done} of the {all} systems")),
+        "README.md: {done} of the {all} systems"
+    );
+    let workspace = parsed("Cargo.toml");
+    let oldest = workspace["workspace"]["package"]["rust-version"].as_str().unwrap();
+    assert!(readme.contains(&format!("Rust {oldest} or later")), "README.md: Rust {oldest} or later");
 }
 
 #[test]

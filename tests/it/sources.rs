@@ -1,6 +1,6 @@
 //! Invariants that can be read off the sources.
 
-use crate::tree::{all_rust_files, code, domains, has_word, read, rust_files};
+use crate::tree::{all_rust_files, code, domains, has_word, members, read, rust_files};
 use std::path::{Path, PathBuf};
 
 /// Words of the domains, as they would stand in a name.
@@ -31,6 +31,11 @@ const FORMAT_CRATES: [&str; 17] = [
 /// What a library must leave to the binaries.
 const OF_BINARIES: [&str; 9] =
     ["println!", "eprintln!", "print!", "eprint!", "dbg!", "std::env", "env::var", "process::exit", "env::args"];
+/// Devices, which a library must be handed; only `nn_core::compute` turns a name into one.
+const DEVICES: [&str; 6] =
+    ["Device::default", "Device::flex", "Device::ndarray", "Device::cuda", "Device::wgpu", "Device::vulkan"];
+/// What leaves a part of a file where the process is killed.
+const PARTLY: [&str; 3] = ["File::create", "fs::write", "fs::copy"];
 /// Longest file, and longest file of a system.
 const LINES: [usize; 2] = [400, 300];
 
@@ -45,6 +50,11 @@ fn places(files: Vec<PathBuf>, words: &[&str], found: impl Fn(&str, &str) -> boo
         }
     }
     places
+}
+
+/// The libraries: what must run in anybody's program.
+fn libraries() -> impl Iterator<Item = String> {
+    domains().into_iter().chain(["nn-core".to_owned()])
 }
 
 fn is_below(path: &Path, folder: &str) -> bool {
@@ -81,12 +91,30 @@ fn only_chem_names_the_chemistry_crate() {
 
 #[test]
 fn libraries_neither_print_nor_look_around_nor_exit() {
-    let mut libraries = domains();
-    libraries.push("nn-core".to_owned());
-    for library in libraries {
+    for library in libraries() {
         let found = places(rust_files(format!("crates/{library}/src")), &OF_BINARIES, has_word_or_path);
         assert!(found.is_empty(), "{found:#?}");
     }
+}
+
+#[test]
+fn libraries_choose_no_device() {
+    for library in libraries() {
+        let files = rust_files(format!("crates/{library}/src")).into_iter();
+        let others = files.filter(|path| !is_below(path, "crates/nn-core/src/compute")).collect();
+        let found = places(others, &DEVICES, has_word_or_path);
+        assert!(found.is_empty(), "{found:#?}");
+    }
+}
+
+/// `xtask` links none of ours, and `tests` writes for itself. A conversion's own folder is gone when it is done.
+#[test]
+fn files_are_written_whole() {
+    let ours = members().into_iter().filter(|member| member != "xtask" && member != "tests");
+    let files = ours.flat_map(|member| rust_files(format!("{member}/src")));
+    let others = files.filter(|path| !is_below(path, "crates/ehr/src/io/etl/spill")).collect();
+    let found = places(others, &PARTLY, has_word_or_path);
+    assert!(found.is_empty(), "write these by nn_core::atomic: {found:#?}");
 }
 
 /// As a word, or as the end of a longer path such as `std::env::var`.

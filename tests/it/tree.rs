@@ -63,15 +63,44 @@ pub(crate) fn all_rust_files() -> Vec<PathBuf> {
     members().iter().flat_map(rust_files).collect()
 }
 
+/// What stands before a module that is compiled for tests alone.
+const FOR_TESTS: &str = "#[cfg(test)]";
+
+/// Whether the module in a file, or one that it is part of, is compiled for tests alone.
+fn is_of_tests(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return false };
+    if name == "lib" || name == "main" {
+        return false;
+    }
+    // A module is declared in the file beside its folder, or in the root of the crate.
+    let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
+    let declared = format!("mod {};", name.to_string_lossy());
+    parents.iter().filter(|parent| root().join(parent).is_file()).any(|parent| {
+        let text = read(parent);
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.ends_with(&declared)).unwrap_or(0);
+        let mut attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+        attributes.any(|line| *line == FOR_TESTS) || is_of_tests(parent)
+    })
+}
+
+/// Where the code of a text ends and its unit tests begin, which stand at the bottom.
+fn end_of_code(text: &str) -> usize {
+    let begins = |start: usize| {
+        let module = text[start..].lines().find(|line| !line.starts_with("#["));
+        module.is_some_and(|line| line.contains("mod tests") && line.ends_with('{'))
+    };
+    text.match_indices(FOR_TESTS).map(|(start, _)| start).find(|&start| begins(start)).unwrap_or(text.len())
+}
+
 /// Lines of code with their number from 1: no comment, no documentation, and nothing of the unit tests, which stand at the
-/// bottom of a file or in a file `tests.rs` of their own.
+/// bottom of a file or in files of their own.
 pub(crate) fn code(path: &Path) -> Vec<(usize, String)> {
-    if path.file_name().is_some_and(|name| name == "tests.rs") || path.iter().any(|part| part == "tests") {
+    if path.iter().any(|part| part == "tests") || is_of_tests(path) {
         return Vec::new();
     }
     let text = read(path);
-    let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
-    text[..end]
+    text[..end_of_code(&text)]
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
@@ -110,4 +139,19 @@ fn the_tree_is_seen() {
     let lines = code(Path::new("crates/drug/src/table.rs"));
     assert!(lines.iter().any(|(_, line)| line.contains("pub struct Pair")));
     assert!(!lines.iter().any(|(_, line)| line.contains("//!")));
+}
+
+#[test]
+fn tests_are_no_code_and_what_stands_behind_their_declaration_is() {
+    let text = "#[cfg(test)]\nmod tests;\n\nfn code() {}\n\n#[cfg(test)]\nmod tests {\n    fn test() {}\n}\n";
+    assert_eq!(&text[..end_of_code(text)], "#[cfg(test)]\nmod tests;\n\nfn code() {}\n\n");
+    assert_eq!(end_of_code("fn code() {}\n"), 13);
+    assert!(!is_of_tests(Path::new("crates/nn-core/src/models/rbm.rs")));
+    let hidden = ["genomics/src/study/tests.rs", "imaging/src/io/dicom/tests.rs", "nn-core/src/models/rbm/digits.rs"];
+    for path in hidden {
+        let path = Path::new("crates").join(path);
+        assert!(is_of_tests(&path) && code(&path).is_empty(), "{}", path.display());
+    }
+    let lines = code(Path::new("crates/genomics/src/study.rs"));
+    assert!(lines.iter().any(|(_, line)| line.contains("pub struct Study<")), "{} lines", lines.len());
 }

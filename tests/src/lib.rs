@@ -1,4 +1,4 @@
-//! What the tests of the pipelines share, and checks that no single crate can make of itself (`it/`).
+//! What the tests of the other packages share, and checks that no single crate can make of itself (`it/`).
 //!
 //! Tests that run a pipeline's binary are in that pipeline's package, which is the only one that cargo tells the
 //! binary's path. What they have in common is here, and each of them names its binary with [`program!`]. Nothing that
@@ -10,6 +10,8 @@
 //! | [`run`] | the folder that a run leaves behind, and a run that is stopped and goes on |
 //! | [`faults`] | damage, clocks and full disks, tried on any program |
 //! | [`browser`] | a page as headless Chromium shows it |
+//! | [`draw`] | numbers for inputs that are made up |
+//! | [`bytes`] | the bytes of a file, compressed and damaged |
 //!
 //! | module of `it` | what it checks |
 //! |---|---|
@@ -26,6 +28,8 @@
 )]
 
 pub mod browser;
+pub mod bytes;
 pub mod command;
+pub mod draw;
 pub mod faults;
 pub mod run;

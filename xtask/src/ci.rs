@@ -15,7 +15,8 @@ use crate::{
 /// Arguments of `ci`.
 #[derive(Debug, Args)]
 pub(crate) struct CiArgs {
-    /// Also type-check every optional device (minutes); CUDA needs a download to link, not to check
+    /// Also type-check every optional device, and compare ndarray with the CPU (a build of its own); CUDA needs a download to link,
+    /// not to check
     #[arg(long)]
     gpu_features: bool,
     /// Only these steps
@@ -40,6 +41,8 @@ enum Step {
     Demo,
     /// Type-check with the optional devices: CUDA, Vulkan, ndarray
     GpuFeatures,
+    /// Every layer and network on ndarray and on the devices of --features against the CPU
+    Parity,
 }
 
 /// Runs the verb; stops at the first step that fails.
@@ -49,8 +52,9 @@ enum Step {
 pub(crate) fn run(workspace: &Workspace, args: &CiArgs) -> Result<()> {
     let mut rows = Vec::new();
     for &step in Step::value_variants() {
-        let wanted = if args.only.is_empty() { step != Step::GpuFeatures } else { args.only.contains(&step) };
-        if !(wanted || step == Step::GpuFeatures && args.gpu_features) {
+        let of_devices = matches!(step, Step::GpuFeatures | Step::Parity);
+        let wanted = if args.only.is_empty() { !of_devices } else { args.only.contains(&step) };
+        if !(wanted || of_devices && args.gpu_features) {
             continue;
         }
         let name = step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
@@ -90,8 +94,19 @@ impl Step {
                     .args(["check", "--release", "--package", "galen-drug", "--features", "cuda,vulkan,ndarray"])
                     .env("DOCS_RS", "1"),
             ),
+            Self::Parity => parity(workspace),
         }
     }
+}
+
+/// The tests called `parity` of the core and of every domain that has a pipeline.
+fn parity(workspace: &Workspace) -> Result<()> {
+    let mut command = cargo(&workspace.root);
+    command.args(["test", "--release", "--package", "nn-core"]);
+    for pipeline in workspace.pipelines()? {
+        command.args(["--package", pipeline.domain.as_str()]);
+    }
+    checked(command.args(workspace.features(&["ndarray"])).args(["--test", "it", "parity"]))
 }
 
 fn checked(command: &mut Command) -> Result<()> {

@@ -29,7 +29,7 @@ enum Action {
         /// Data sets (default: those that are present)
         names: Vec<String>,
     },
-    /// Download the files that have an address
+    /// Download the files that have an address; fails while one without is needed and absent
     Get(GetArgs),
 }
 
@@ -44,7 +44,7 @@ struct GetArgs {
     /// Requests in a row that bring nothing before a file is given up
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     tries: u32,
-    /// Seconds of silence after which a connection is given up
+    /// Seconds after which a connection is given up that brings nothing, or less than 1 kB in a second
     #[arg(long, default_value_t = 30.0, value_parser = seconds, value_name = "SECONDS")]
     stall: f64,
     /// Seconds to wait before a request is repeated, times the failures so far
@@ -78,11 +78,12 @@ fn list(workspace: &Workspace, manifest: &Manifest) -> Result<()> {
     for dataset in &manifest.datasets {
         let root = workspace.data_root(dataset);
         let present = dataset.files.iter().filter(|file| file.at(root).is_file()).count();
+        let replaced = dataset.files.iter().filter(|file| !file.at(root).is_file() && file.is_replaced(root)).count();
         let fetchable = dataset.files.iter().filter(|file| file.url.is_some()).count();
         let total = dataset.files.len();
         let state = match present {
             0 => "absent".to_owned(),
-            all if all == total => "present".to_owned(),
+            some if some + replaced == total => "present".to_owned(),
             some => format!("{some} of {total} files"),
         };
         rows.push(vec![
@@ -114,6 +115,7 @@ fn verify(workspace: &Workspace, manifest: &Manifest, names: &[String]) -> Resul
         for (file, state) in dataset.files.iter().zip(states) {
             match state {
                 State::Good => good += 1,
+                State::Replaced => {}
                 State::Absent => wrong.push(format!("{}: absent", file.at(root).display())),
                 State::Different(how) => wrong.push(format!("{}: {how}", file.at(root).display())),
             }
@@ -158,30 +160,39 @@ fn get(workspace: &Workspace, manifest: &Manifest, args: &GetArgs) -> Result<()>
         stall: Duration::from_secs_f64(args.stall.max(0.001)),
         wait: Duration::from_secs_f64(args.retry_wait),
     };
-    let mut failures = 0;
+    let (mut failures, mut by_hand) = (0, 0);
     for dataset in manifest.select(&args.names)? {
-        failures += get_one(workspace, dataset, args.replace, &patience)?;
+        let (failed, missed) = get_one(workspace, dataset, args.replace, &patience)?;
+        failures += failed;
+        by_hand += missed;
     }
     if failures > 0 {
         bail!("{failures} files could not be fetched; the messages above say why");
     }
+    if by_hand > 0 {
+        bail!("{by_hand} files have no address and are not there; put those named above in place by hand");
+    }
     Ok(())
 }
 
-/// Fetches what is missing of `dataset`; returns how many files failed.
-fn get_one(workspace: &Workspace, dataset: &Dataset, replace: bool, patience: &Patience) -> Result<usize> {
+/// Fetches what is missing of `dataset`; returns how many files failed, and how many are still missed because they have no address.
+fn get_one(workspace: &Workspace, dataset: &Dataset, replace: bool, patience: &Patience) -> Result<(usize, usize)> {
     let root = workspace.data_root(dataset);
     let (mut there, mut fetched, mut failures) = (0, 0, 0);
-    let mut by_hand = Vec::new();
+    let mut without = Vec::new();
     for (file, state) in dataset.files.iter().zip(states(dataset, workspace)?) {
         let path = file.at(root);
         match (&state, &file.url) {
             (State::Good, _) => there += 1,
-            (State::Different(how), _) if !replace => {
+            (State::Different(how), None) => {
+                eprintln!("{}: {how}; it has no address, put the right one in its place by hand", path.display());
+                failures += 1;
+            }
+            (State::Different(how), Some(_)) if !replace => {
                 eprintln!("{}: {how}; left as it is, pass --replace to fetch it anew", path.display());
                 failures += 1;
             }
-            (State::Different(_) | State::Absent, Some(url)) => {
+            (_, Some(url)) => {
                 let bar: ProgressBar = byte_bar(file.bytes).with_message(file.path.clone());
                 let outcome = fetch(file, url, &path, patience, &bar);
                 bar.finish_and_clear();
@@ -193,20 +204,22 @@ fn get_one(workspace: &Workspace, dataset: &Dataset, replace: bool, patience: &P
                     }
                 }
             }
-            (State::Different(_) | State::Absent, None) => {
-                let why = file.derived.as_deref().or(file.note.as_deref()).unwrap_or_default();
-                by_hand.push(format!("  {} ({why})", path.display()));
-            }
+            (State::Absent | State::Replaced, None) => without.push(file),
         }
     }
+    // What was fetched just now may do in the place of one of them.
+    without.retain(|file| !file.is_replaced(root));
     let mut report = format!("{}: {fetched} fetched, {there} already there, {failures} failed\n", dataset.name);
-    if !by_hand.is_empty() {
+    if !without.is_empty() {
         report.push_str(
             "files without an address, to be put in place by hand and checked with `cargo xtask data verify`:\n",
         );
-        report.push_str(&by_hand.join("\n"));
-        report.push('\n');
+    }
+    for file in &without {
+        let why = file.derived.as_deref().or(file.note.as_deref()).unwrap_or_default();
+        let other = file.replaced_by.as_ref().map_or_else(String::new, |path| format!("; {path} will do instead"));
+        let _ = writeln!(report, "  {} ({why}{other})", file.at(root).display());
     }
     text::print(&report)?;
-    Ok(failures)
+    Ok((failures, without.len()))
 }

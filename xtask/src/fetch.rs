@@ -9,7 +9,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -20,13 +20,15 @@ use crate::manifest::{DataFile, digest};
 
 /// However often a server hands out a little more, a download ends after this many requests.
 const MOST_REQUESTS: u32 = 200;
+/// Bytes per second below which an answer is given up; a telephone line brings five times as many.
+const LEAST_RATE: f64 = 1000.0;
 
 /// How patient a download is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     /// Requests in a row that bring nothing new before giving up.
     pub(crate) tries: u32,
-    /// A connection that says nothing for so long is given up.
+    /// A connection that brings nothing for so long, or less than [`LEAST_RATE`] over so long, is given up.
     pub(crate) stall: Duration,
     /// Pause before a repeated request, times the number of failures.
     pub(crate) wait: Duration,
@@ -37,6 +39,8 @@ pub(crate) struct Patience {
 enum Trouble {
     /// Another request may do better.
     Passing(String),
+    /// The same, and what little came counts as nothing.
+    Slow(String),
     /// Another request will end in the same way.
     Lasting(String),
     /// This machine cannot store what arrives.
@@ -158,20 +162,17 @@ impl Transfer<'_> {
                 );
             }
             requests += 1;
-            let why = match self.request(&agent) {
+            let (why, slow) = match self.request(&agent, patience.stall) {
                 Ok(()) => continue,
-                Err(Trouble::Passing(why)) => why,
+                Err(Trouble::Passing(why)) => (why, false),
+                Err(Trouble::Slow(why)) => (why, true),
                 Err(Trouble::Lasting(why)) => bail!("{}: {why}", self.url),
                 Err(Trouble::Disk(error)) => {
                     return Err(error).with_context(|| format!("cannot write {}", part_path.display()));
                 }
             };
-            if self.have > furthest {
-                furthest = self.have;
-                failures = 0;
-            } else {
-                failures += 1;
-            }
+            failures = if self.have > furthest && !slow { 0 } else { failures + 1 };
+            furthest = furthest.max(self.have);
             if failures >= patience.tries || requests >= MOST_REQUESTS {
                 let rest = if self.have > 0 { "; run the command again to go on from there" } else { "" };
                 bail!(
@@ -186,7 +187,7 @@ impl Transfer<'_> {
     }
 
     /// One request for what is missing. `Ok` means that the part file has its full length.
-    fn request(&mut self, agent: &Agent) -> std::result::Result<(), Trouble> {
+    fn request(&mut self, agent: &Agent, stall: Duration) -> std::result::Result<(), Trouble> {
         let mut request = agent.get(self.url);
         if self.have > 0 {
             request = request.header("Range", format!("bytes={}-", self.have));
@@ -221,23 +222,39 @@ impl Transfer<'_> {
         self.mixed = self.have > 0;
         self.part.seek(SeekFrom::Start(self.have)).map_err(Trouble::Disk)?;
         self.bar.set_position(self.have);
-        self.receive(&mut response)
+        self.receive(&mut response, stall)
     }
 
-    fn receive(&mut self, response: &mut Response<Body>) -> std::result::Result<(), Trouble> {
+    fn receive(&mut self, response: &mut Response<Body>, stall: Duration) -> std::result::Result<(), Trouble> {
         // What comes after the file's size is not read: the hash judges what is there.
         let mut body = response.body_mut().as_reader().take(self.bytes - self.have);
         let mut buffer = vec![0_u8; 1 << 16];
+        let (mut since, mut before) = (Instant::now(), self.have);
         loop {
-            match body.read(&mut buffer) {
+            let broken = match body.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => {
                     self.part.write_all(&buffer[..count]).map_err(Trouble::Disk)?;
                     self.have += count as u64;
                     self.bar.set_position(self.have);
+                    None
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::Passing(error.to_string())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+                Err(error) => Some(error.to_string()),
+            };
+            // A read that waits longer than `stall` ends by itself, so this is looked at often enough.
+            let (came, waited) = (self.have - before, since.elapsed());
+            let due = waited >= stall && self.have < self.bytes;
+            let slow = due && (came as f64) < LEAST_RATE * waited.as_secs_f64();
+            match broken {
+                Some(why) if slow => return Err(Trouble::Slow(why)),
+                Some(why) => return Err(Trouble::Passing(why)),
+                None if slow => {
+                    let seconds = waited.as_secs_f64();
+                    return Err(Trouble::Slow(format!("no more than {came} bytes came in {seconds:.1} s")));
+                }
+                None if due => (since, before) = (Instant::now(), self.have),
+                None => {}
             }
         }
         if self.have < self.bytes {

@@ -37,6 +37,9 @@ struct Cli {
     /// Use the pipeline binaries of this folder instead of building them
     #[arg(long, global = true, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
+    /// Build with these features of nn-core, for devices besides the CPU: vulkan, cuda, ndarray
+    #[arg(long, global = true, value_delimiter = ',', value_name = "LIST")]
+    features: Vec<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -61,7 +64,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let workspace = Workspace::new(cli.root, cli.data_root, cli.bin_dir);
+    let workspace = Workspace::new(cli.root, cli.data_root, cli.bin_dir, cli.features);
     let outcome = match &cli.verb {
         Verb::Demo(args) => demo::run(&workspace, args),
         Verb::Data(args) => data::run(&workspace, args),

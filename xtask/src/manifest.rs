@@ -1,7 +1,7 @@
 //! `data/manifest.toml`: which files a data set has, and whether the ones on disk are they.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs::File,
     io::{self, Read, Seek},
     path::{Component, Path, PathBuf},
@@ -58,6 +58,8 @@ pub(crate) struct DataFile {
     pub(crate) derived: Option<String>,
     /// For a file without address that is an original.
     pub(crate) note: Option<String>,
+    /// For a file without address: path under the data root of one that does in its place, whether the manifest knows it or not.
+    pub(crate) replaced_by: Option<String>,
 }
 
 /// How a file on disk compares with the manifest.
@@ -67,6 +69,8 @@ pub(crate) enum State {
     Good,
     /// There is no such file.
     Absent,
+    /// There is no such file, and the one that does in its place is there.
+    Replaced,
     /// There is one, and it is another.
     Different(String),
 }
@@ -129,9 +133,16 @@ impl Manifest {
 
 impl DataFile {
     fn check(&self) -> Result<()> {
-        let plain = Path::new(&self.path).components().all(|part| matches!(part, Component::Normal(_)));
-        if self.path.is_empty() || !plain {
+        let plain = |path: &str| {
+            !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+        };
+        if !plain(&self.path) {
             bail!("the path must be relative and without `..`");
+        }
+        if let Some(path) = &self.replaced_by
+            && (self.url.is_some() || !plain(path))
+        {
+            bail!("replaced_by is for a file without url, and must be a relative path without `..`, found {path:?}");
         }
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             bail!("sha256 must be 64 lower-case hexadecimal digits, found {:?}", self.sha256);
@@ -154,6 +165,11 @@ impl DataFile {
         data_root.join(&self.path)
     }
 
+    /// Whether the file that does in the place of this one is under `data_root`.
+    pub(crate) fn is_replaced(&self, data_root: &Path) -> bool {
+        self.replaced_by.as_ref().is_some_and(|path| data_root.join(path).is_file())
+    }
+
     /// Compares the file on disk with the manifest; `bar` advances by the bytes read.
     ///
     /// # Errors
@@ -162,7 +178,9 @@ impl DataFile {
         let path = self.at(data_root);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Absent),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(if self.is_replaced(data_root) { State::Replaced } else { State::Absent });
+            }
             Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
         };
         let bytes = file.metadata().with_context(|| format!("cannot read {}", path.display()))?.len();
@@ -176,6 +194,25 @@ impl DataFile {
             State::Different(format!("sha256 {found}, expected {}", self.sha256))
         })
     }
+}
+
+/// SHA-256 of each of `paths` under `data_root`, by path; those that are not there are left out.
+///
+/// # Errors
+/// One is there and cannot be read.
+pub(crate) fn digests<'a>(
+    data_root: &Path,
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for path in paths {
+        let place = data_root.join(path);
+        if place.is_file() {
+            let hash = File::open(&place).and_then(|mut file| digest(&mut file, &ProgressBar::hidden()));
+            found.insert(path.to_owned(), hash.with_context(|| format!("cannot read {}", place.display()))?);
+        }
+    }
+    Ok(found)
 }
 
 /// SHA-256 of the whole of `file`, as hexadecimal digits.
@@ -228,6 +265,8 @@ mod tests {
             (manifest("d/x", good, ""), "found 0"),
             (manifest("d/x", good, "note = 'n'\nderived = 'd'"), "found 2"),
             (manifest("d/x", good, "url = 'ftp://h/x'"), "https://"),
+            (manifest("d/x", good, "url = 'https://h/x'\nreplaced_by = 'd/y'"), "for a file without url"),
+            (manifest("d/x", good, "note = 'n'\nreplaced_by = '/d/y'"), "replaced_by"),
         ];
         for (text, expected) in cases {
             let error = format!("{:#}", Manifest::parse(&text).unwrap_err());
@@ -239,13 +278,16 @@ mod tests {
     fn a_file_is_judged_by_size_then_by_hash() {
         let folder = tempfile::tempdir().unwrap();
         // SHA-256 of "abc" from FIPS 180-2, appendix B.1
-        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
-        let file =
-            DataFile { path: "x".to_owned(), bytes: 3, sha256, url: None, derived: None, note: Some(String::new()) };
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let text = format!("path = 'x'\nbytes = 3\nsha256 = '{sha256}'\nnote = ''\nreplaced_by = 'y'\n");
+        let file: DataFile = toml::from_str(&text).unwrap();
         let state = || file.state(folder.path(), &ProgressBar::hidden()).unwrap();
-        assert_eq!(state(), State::Absent);
+        let hashes = || digests(folder.path(), ["x", "y"]).unwrap();
+        assert_eq!((state(), hashes().len()), (State::Absent, 0));
+        std::fs::write(folder.path().join("y"), "").unwrap();
+        assert_eq!((state(), hashes().len()), (State::Replaced, 1));
         std::fs::write(folder.path().join("x"), "abc").unwrap();
-        assert_eq!(state(), State::Good);
+        assert_eq!((state(), hashes()["x"].as_str()), (State::Good, sha256));
         std::fs::write(folder.path().join("x"), "abd").unwrap();
         assert!(matches!(state(), State::Different(why) if why.starts_with("sha256 ")));
         std::fs::write(folder.path().join("x"), "ab").unwrap();

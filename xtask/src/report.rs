@@ -128,7 +128,7 @@ fn table(newest: &BTreeMap<String, Entry>) -> String {
                 verdict(entry, name),
                 entry.device.clone(),
                 entry.date.chars().take(10).collect(),
-                format!("`{}`", entry.commit.chars().take(12).collect::<String>()),
+                commits(entry),
             ];
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
             let _ = writeln!(out, "| {} |", cells.join(" | "));
@@ -162,6 +162,14 @@ fn shown(entry: &Entry) -> Vec<&str> {
         .map(String::as_str)
         .collect();
     if chosen.is_empty() { entry.metrics.keys().map(String::as_str).collect() } else { chosen }
+}
+
+/// The commits of the code that the figures are from.
+fn commits(entry: &Entry) -> String {
+    let known =
+        if entry.built_from.is_empty() { std::slice::from_ref(&entry.commit) } else { entry.built_from.as_slice() };
+    let short = |commit: &String| format!("`{}`", commit.chars().take(12).collect::<String>());
+    known.iter().map(short).collect::<Vec<_>>().join(", ")
 }
 
 fn verdict(entry: &Entry, metric: &str) -> String {

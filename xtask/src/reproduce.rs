@@ -15,12 +15,15 @@ use serde_json::Value;
 use crate::{
     data,
     experiment::{Experiment, Step, files, merge},
-    manifest::{Manifest, State},
+    manifest::{Manifest, State, digests},
     process,
     results::{self, Entry, Metric},
     text,
     workspace::Workspace,
 };
+
+/// What to do about files that no server is known to have.
+const BY_HAND: &str = "put it in place by hand (it has no address; `cargo xtask data list` says where it is from)";
 
 /// Arguments of `reproduce`.
 #[derive(Debug, Args)]
@@ -63,6 +66,9 @@ pub(crate) struct RunMetrics {
     /// Seconds of the whole run, those before a resumption included.
     #[serde(default)]
     wall_seconds: Option<f64>,
+    /// Commit that the program was built from, where its build knew it.
+    #[serde(default)]
+    commit: Option<String>,
 }
 
 impl RunMetrics {
@@ -87,6 +93,8 @@ struct Measured {
     device: String,
     peak_mb: Option<f64>,
     wall: Duration,
+    /// Commits of the programs, in the order of their use.
+    commits: Vec<String>,
 }
 
 /// Runs the verb.
@@ -121,6 +129,7 @@ pub(crate) fn run(workspace: &Workspace, args: &ReproduceArgs) -> Result<()> {
             [("{data}", data_root.as_path()), ("{root}", workspace.root.as_path()), ("{run}", folder.as_path())];
         let step_args = step_args(step, &places, smoke, &passed_on);
         eprintln!("step {}: {}", step.name, process::line(&binary, &step_args));
+        measured.commits.extend(begun_by(&folder));
         let elapsed =
             process::run(&binary, &step_args, &workspace.root).with_context(|| format!("step {:?}", step.name))?;
         let metrics = read_metrics(&folder)?;
@@ -130,10 +139,12 @@ pub(crate) fn run(workspace: &Workspace, args: &ReproduceArgs) -> Result<()> {
         measured.take(&experiment, step, metrics)?;
     }
 
+    let commit = workspace.commit();
     let entry = Entry {
         experiment: name.clone(),
         domain: experiment.domain.clone(),
-        commit: workspace.commit(),
+        built_from: built_from(&commit, &measured.commits),
+        commit,
         date: text::now()?,
         device: measured.device,
         seeds: measured.seeds,
@@ -194,34 +205,43 @@ fn check_data(workspace: &Workspace, experiment: &Experiment) -> Result<(PathBuf
     };
     let manifest = Manifest::load(workspace)?;
     let dataset = manifest.get(name)?;
+    let root = workspace.data_root(dataset);
     let mut hashes = BTreeMap::new();
-    let mut absent = Vec::new();
+    let (mut absent, mut in_place) = (Vec::new(), Vec::new());
     for (file, state) in dataset.files.iter().zip(data::states(dataset, workspace)?) {
         match state {
             State::Good => {
                 hashes.insert(file.path.clone(), file.sha256.clone());
             }
             State::Absent => absent.push(file.path.as_str()),
-            State::Different(how) => bail!(
-                "{}: {how}; the experiment needs the file that the manifest names: `cargo xtask data get {} --replace`",
-                file.path,
-                dataset.name
-            ),
+            State::Replaced => in_place.extend(file.replaced_by.as_deref()),
+            State::Different(how) => {
+                let remedy = if file.url.is_some() {
+                    format!("`cargo xtask data get {} --replace`", dataset.name)
+                } else {
+                    BY_HAND.to_owned()
+                };
+                bail!("{}: {how}; the experiment needs the file that the manifest names: {remedy}", file.path);
+            }
         }
     }
     if hashes.is_empty() {
+        let remedy = if dataset.files.iter().any(|file| file.url.is_some()) {
+            format!("get it with `cargo xtask data get {}`", dataset.name)
+        } else {
+            BY_HAND.to_owned()
+        };
         bail!(
-            "the data set {:?} is not in {}; get it with `cargo xtask data get {}`, or name its folder with --data-root or $GALEN_DATA",
+            "the data set {:?} is not in {}; {remedy}, or name its folder with --data-root or $GALEN_DATA",
             dataset.name,
-            workspace.data_roots_text(),
-            dataset.name
+            workspace.data_roots_text()
         );
     }
+    hashes.extend(digests(root, in_place)?);
     if !absent.is_empty() {
         eprintln!("note: not present, which matters only if the pipeline reads them: {}", absent.join(", "));
     }
     // The pipeline may be started in another folder than this program.
-    let root = workspace.data_root(dataset);
     let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
     Ok((root, hashes))
 }
@@ -263,6 +283,28 @@ pub(crate) fn read_metrics(run: &Path) -> Result<RunMetrics> {
     serde_json::from_str(&text).with_context(|| format!("{} is not what a pipeline writes", path.display()))
 }
 
+/// The commit of the program that last worked in the folder `run`, if that begins before this step: a run that is continued.
+fn begun_by(run: &Path) -> Option<String> {
+    let text = fs::read_to_string(run.join("environment.json")).ok()?;
+    let environment: Value = serde_json::from_str(&text).ok()?;
+    environment.get("commit").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Each of the commits `used` once, in their order; none where all are the one checked out.
+fn built_from(checkout: &str, used: &[String]) -> Vec<String> {
+    let head = checkout.trim_end_matches("-dirty");
+    let mut found: Vec<String> = Vec::new();
+    for commit in used {
+        // A build may know fewer digits of a commit, or more.
+        let same = head.starts_with(commit.as_str()) || commit.starts_with(head);
+        let commit = if same { checkout } else { commit.as_str() };
+        if !found.iter().any(|known| known == commit) {
+            found.push(commit.to_owned());
+        }
+    }
+    if found.iter().all(|known| known == checkout) { Vec::new() } else { found }
+}
+
 impl Measured {
     fn take(&mut self, experiment: &Experiment, step: &Step, run: RunMetrics) -> Result<()> {
         if !self.device.is_empty() && self.device != run.device {
@@ -277,6 +319,7 @@ impl Measured {
             }
         }
         self.epochs.extend(run.epochs);
+        self.commits.extend(run.commit);
         self.peak_mb = match (self.peak_mb, run.peak_mb) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
@@ -322,4 +365,23 @@ fn comparison(experiment: &Experiment, entry: &Entry) -> String {
         out.push_str(&text::table(&["baseline", "computed", "values"], &rows));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_told_where_they_are_not_the_one_checked_out() {
+        let of = |checkout: &str, used: &[&str]| {
+            built_from(checkout, &used.iter().map(|&commit| commit.to_owned()).collect::<Vec<_>>())
+        };
+        let (head, changed) = ("67bf71f8fa70", "67bf71f8fa70-dirty");
+        assert!(of(head, &[]).is_empty());
+        assert!(of(head, &["67bf71f", "67bf71f8fa70a1b2c3"]).is_empty());
+        assert!(of(changed, &["67bf71f"]).is_empty());
+        assert_eq!(of(head, &["5c3842b", "5c3842b"]), ["5c3842b"]);
+        assert_eq!(of(changed, &["5c3842b", "67bf71f", "5c3842b"]), ["5c3842b", changed]);
+        assert_eq!(of("unknown", &["5c3842b"]), ["5c3842b"]);
+    }
 }

@@ -21,8 +21,11 @@ pub(crate) struct Entry {
     pub(crate) experiment: String,
     /// Domain.
     pub(crate) domain: String,
-    /// Commit of the code, `-dirty` after it when it was changed.
+    /// Commit that was checked out, `-dirty` after it when the code was changed.
     pub(crate) commit: String,
+    /// Commits that the programs of the run were built from, in the order of their use, where that is not `commit` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) built_from: Vec<String>,
     /// When it ended, ISO 8601 in UTC.
     pub(crate) date: String,
     /// Device that computed it.

@@ -20,6 +20,8 @@ pub(crate) struct Workspace {
     /// `data`, where the small tables are that the repository keeps.
     kept: PathBuf,
     bin_dir: Option<PathBuf>,
+    /// What `--features` lists.
+    features: Vec<String>,
 }
 
 /// One pipeline of the workspace: the folder `pipelines/<domain>`, the binary `galen-<domain>`.
@@ -45,7 +47,12 @@ struct BuildTarget {
 
 impl Workspace {
     /// Folders that were not given take their defaults: the workspace this program was built in; `data/raw`, then `$GALEN_DATA`.
-    pub(crate) fn new(root: Option<PathBuf>, data_root: Option<PathBuf>, bin_dir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(
+        root: Option<PathBuf>,
+        data_root: Option<PathBuf>,
+        bin_dir: Option<PathBuf>,
+        features: Vec<String>,
+    ) -> Self {
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = whole(root.unwrap_or_else(|| built_in.parent().unwrap_or(built_in).to_path_buf()));
         let data_roots = if let Some(folder) = data_root {
@@ -54,7 +61,7 @@ impl Workspace {
             let named = env::var_os("GALEN_DATA").map(|folder| whole(PathBuf::from(folder)));
             [Some(root.join("data").join("raw")), named].into_iter().flatten().collect()
         };
-        Self { kept: root.join("data"), root, data_roots, bin_dir: bin_dir.map(whole) }
+        Self { kept: root.join("data"), root, data_roots, bin_dir: bin_dir.map(whole), features }
     }
 
     /// The data root that holds `dataset`; the first one when none does. What the repository keeps has its folder `data` as the last.
@@ -135,9 +142,26 @@ impl Workspace {
         self.executable(name, &["--package", package, "--example", name])
     }
 
+    /// What tells cargo of the features in `more` and of those of the command line; nothing where there are none.
+    ///
+    /// A name without a package is one of `nn-core`: all that the domains and pipelines do with theirs is to hand the core's on, and
+    /// the package of some examples has none of its own.
+    pub(crate) fn features(&self, more: &[&str]) -> Vec<String> {
+        let names = more.iter().copied().chain(self.features.iter().map(String::as_str));
+        let list: Vec<String> =
+            names.map(|name| if name.contains('/') { name.to_owned() } else { format!("nn-core/{name}") }).collect();
+        if list.is_empty() { Vec::new() } else { vec!["--features".to_owned(), list.join(",")] }
+    }
+
     /// The executable `name`: the one in `--bin-dir`, else what cargo builds of `target`.
     fn executable(&self, name: &str, target: &[&str]) -> Result<PathBuf> {
         if let Some(folder) = &self.bin_dir {
+            if !self.features.is_empty() {
+                bail!(
+                    "--features is for programs to be built, and {} holds built ones; leave out --features or --bin-dir",
+                    folder.display()
+                );
+            }
             let path = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
             if !path.is_file() {
                 bail!("{} is not there; leave out --bin-dir to build it", path.display());
@@ -148,6 +172,7 @@ impl Workspace {
         let output = cargo(&self.root)
             .args(["build", "--release", "--message-format=json-render-diagnostics"])
             .args(target)
+            .args(self.features(&[]))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
@@ -259,7 +284,7 @@ mod tests {
                     [[file]]\npath = 'a/x'\nbytes = 1\nsha256 = ''\nnote = ''\n";
         let dataset: Dataset = toml::from_str(text).unwrap();
         let given = folder.path().join("given");
-        let workspace = Workspace::new(Some(folder.path().to_path_buf()), Some(given.clone()), None);
+        let workspace = Workspace::new(Some(folder.path().to_path_buf()), Some(given.clone()), None, Vec::new());
         assert_eq!(workspace.data_root(&dataset), given);
         for root in [folder.path().join("data"), given] {
             fs::create_dir_all(root.join("a")).unwrap();
@@ -270,8 +295,18 @@ mod tests {
 
     #[test]
     fn a_given_data_root_is_the_only_one() {
-        let workspace = Workspace::new(Some(PathBuf::from("/w")), Some(PathBuf::from("/d")), None);
+        let workspace = Workspace::new(Some(PathBuf::from("/w")), Some(PathBuf::from("/d")), None, Vec::new());
         assert_eq!(workspace.any_data_root(), Path::new("/d"));
         assert_eq!(workspace.data_roots_text(), "/d");
+    }
+
+    #[test]
+    fn features_are_those_of_the_core_unless_they_name_a_package() {
+        let with = |features: &[&str]| {
+            Workspace::new(None, None, None, features.iter().map(|&name| name.to_owned()).collect())
+        };
+        assert!(with(&[]).features(&[]).is_empty());
+        let both = with(&["vulkan", "galen-drug/cuda"]).features(&["ndarray"]);
+        assert_eq!(both, ["--features", "nn-core/ndarray,nn-core/vulkan,galen-drug/cuda"]);
     }
 }

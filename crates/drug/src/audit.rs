@@ -24,7 +24,7 @@ use crate::table::{AffinityTable, Pair};
 /// Bins of every histogram.
 const BINS: usize = 20;
 /// A value that more than this share of the rows have is worth a warning: errors and ranks hang on it.
-const COMMON: f64 = 0.1;
+pub(crate) const COMMON: f64 = 0.1;
 
 /// Counts in bins of equal width; the last one includes its upper end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! The chemistry is that of RDKit as the crate `chematic` ports it, and this module is the only one that names that
 //! crate. A string passes three gates: a scan of the OpenSMILES grammar that knows where each atom stands, the building
 //! of the graph, and RDKit's sanitisation (valences, Kekulé form, aromaticity). A refusal says at which byte of the
-//! input and why. Rows of a screening list therefore come back with `byte 12: ring 3 not closed`, never as a panic.
+//! input and why. Rows of a screening list therefore come back with `byte 13: ring 3 not closed`, never as a panic.
 //!
 //! Two deviations from RDKit are known. A ring whose two ends name different bonds (`C-1CCCCC=1`) passes there with one
 //! of the two bonds; here it is refused. A dot inside a branch (`C(C.C)C`) and a doubled backslash are refused too.
@@ -31,9 +31,10 @@ pub const MAX_BYTES: usize = 10_000;
 
 /// A string that is not the SMILES of a molecule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("byte {byte}: {reason}")]
+#[error("byte {}: {reason}", .byte + 1)]
 pub struct SmilesError {
-    /// Where, as a byte offset into the input; at most its length.
+    /// Where, as a byte offset into the input; at most its length. Messages count from 1, as they count characters and
+    /// residues.
     pub byte: usize,
     /// What is wrong there.
     pub reason: String,
@@ -62,7 +63,7 @@ impl Molecule {
     /// ```
     /// use drug::chem::Molecule;
     /// assert_eq!(Molecule::parse("OCC")?.canonical(), "CCO");
-    /// assert_eq!(Molecule::parse("C1CC").unwrap_err().to_string(), "byte 1: ring 1 not closed");
+    /// assert_eq!(Molecule::parse("C1CC").unwrap_err().to_string(), "byte 2: ring 1 not closed");
     /// # Ok::<(), drug::chem::SmilesError>(())
     /// ```
     ///
@@ -223,19 +224,19 @@ mod tests {
     #[test]
     fn chemistry_is_checked_and_named() {
         // RDKit 2026.9.1 refuses all of these.
-        assert_eq!(refused("CC(=O)O[AlH3](O)OC(C)=O"), "byte 7: Al has valence 6; allowed: 3");
-        assert_eq!(refused("CC(C)(C)(C)C"), "byte 1: C has valence 5; allowed: 4");
-        assert_eq!(refused("C[N+](C)(C)(C)C"), "byte 1: N+ has valence 5; allowed: 4");
-        assert_eq!(refused("CO(C)C"), "byte 1: O has valence 3; allowed: 2");
-        assert_eq!(refused("c1ccccc1c"), "byte 8: an aromatic (lower-case) atom that is in no ring");
-        assert!(refused("n1cccc1").starts_with("byte 0: the aromatic atoms from here on"));
+        assert_eq!(refused("CC(=O)O[AlH3](O)OC(C)=O"), "byte 8: Al has valence 6; allowed: 3");
+        assert_eq!(refused("CC(C)(C)(C)C"), "byte 2: C has valence 5; allowed: 4");
+        assert_eq!(refused("C[N+](C)(C)(C)C"), "byte 2: N+ has valence 5; allowed: 4");
+        assert_eq!(refused("CO(C)C"), "byte 2: O has valence 3; allowed: 2");
+        assert_eq!(refused("c1ccccc1c"), "byte 9: an aromatic (lower-case) atom that is in no ring");
+        assert!(refused("n1cccc1").starts_with("byte 1: the aromatic atoms from here on"));
     }
 
     #[test]
     fn length_is_limited() {
-        assert_eq!(refused(""), "byte 0: the SMILES is empty");
+        assert_eq!(refused(""), "byte 1: the SMILES is empty");
         let rings = "C1CC1".repeat(5_000);
-        assert_eq!(refused(&rings), "byte 10000: the SMILES has 25000 bytes; at most 10000 are read");
+        assert_eq!(refused(&rings), "byte 10001: the SMILES has 25000 bytes; at most 10000 are read");
         let chain = "C".repeat(2_000);
         assert_eq!(Molecule::parse(&chain).unwrap().heavy_atoms(), 2_000);
     }

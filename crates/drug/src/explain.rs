@@ -23,10 +23,11 @@ const INPUTS_AT_ONCE: usize = 128;
 
 /// Effects smaller than this share of the largest are left uncoloured.
 const VISIBLE: f64 = 0.05;
-/// Colour of the strongest raising effect: the red end of `ColorBrewer`'s `RdBu`, safe for the colour-blind.
-const RAISES: [u8; 3] = [178, 24, 43];
-/// Colour of the strongest lowering effect: its blue end.
-const LOWERS: [u8; 3] = [33, 102, 172];
+/// Colour of the strongest raising effect: vermilion of Okabe and Ito 2008, "Color Universal Design", as profiles of
+/// sequences have it.
+const RAISES: [u8; 3] = [213, 94, 0];
+/// Colour of the strongest lowering effect: their blue.
+const LOWERS: [u8; 3] = [0, 114, 178];
 
 /// Why a prediction could not be explained.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +121,7 @@ fn windows(length: usize, width: usize) -> Vec<Range<usize>> {
     (0..=length - width).map(|start| start..start + width).collect()
 }
 
-/// The colour of an effect on a diverging scale: white at 0, red at `limit`, blue at `-limit`, and no further beyond.
+/// The colour of an effect on a diverging scale: white at 0, vermilion at `limit`, blue at `-limit`, and no further beyond.
 pub fn colour(effect: f64, limit: f64) -> [u8; 3] {
     let share = if limit > 0.0 { (effect / limit).clamp(-1.0, 1.0) } else { 0.0 };
     let end = if share < 0.0 { LOWERS } else { RAISES };
@@ -282,13 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_runs_from_blue_over_white_to_red() {
+    fn the_scale_runs_from_blue_over_white_to_vermilion() {
         assert_eq!(colour(0.0, 2.0), [255, 255, 255]);
         assert_eq!(colour(2.0, 2.0), RAISES);
         assert_eq!(colour(9.0, 2.0), RAISES);
         assert_eq!(colour(-2.0, 2.0), LOWERS);
-        // Half way, rounded: 255 + (178 - 255) / 2 = 216.5.
-        assert_eq!(colour(1.0, 2.0), [217, 140, 149]);
+        // Half way, rounded: 255 + (94 - 255) / 2 = 174.5.
+        assert_eq!(colour(1.0, 2.0), [234, 175, 128]);
         assert_eq!(colour(1.0, 0.0), [255, 255, 255]);
         assert_eq!(atom_colours(&[2.0, 0.05, -2.0]), [Some(RAISES), None, Some(LOWERS)]);
         assert_eq!(atom_colours(&[0.0, 0.0]), [None, None]);

@@ -22,6 +22,7 @@
 //! | [`systems`] | the published networks |
 //! | [`affinity`], [`study`] | training and judging them |
 //! | [`model`], [`predict`], [`explain`] | using them |
+//! | [`seen`] | what of a later table they were trained on |
 //! | [`synthetic`] | generated affinities with a known rule |
 //!
 //! Cargo features `ndarray`, `cuda` and `vulkan` add devices.
@@ -34,6 +35,7 @@ pub mod explain;
 pub mod io;
 pub mod model;
 pub mod predict;
+pub mod seen;
 pub mod split;
 pub mod study;
 pub mod synthetic;

@@ -1,10 +1,13 @@
 //! A trained affinity model as a file: weights, and everything that must be applied before and after;
 //! and several of them as one predictor.
 
+mod occlusion;
+
+pub use self::occlusion::Occlusion;
+
 use crate::affinity::{Entities, Tokenizers, predict};
 use crate::systems::deepdta::{DeepDta, DeepDtaConfig};
 use crate::table::{AffinityTable, Pair, Quantity};
-use crate::tokens::TokenReport;
 use burn::tensor::Device;
 use nn_core::config::ConfigError;
 use nn_core::data::rng;
@@ -212,21 +215,7 @@ impl Ensemble {
     /// [`ModelError::Absent`] when there is none, [`ModelError::Mixed`] when they predict different
     /// quantities, and what [`AffinityModel::load`] finds.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let mut files: Vec<PathBuf> = if path.is_file() {
-            vec![path.to_owned()]
-        } else {
-            let inside = path.join("model");
-            let folder = if inside.is_dir() { inside } else { path.to_owned() };
-            let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
-            entries
-                .filter_map(|e| e.ok().map(|e| e.path()))
-                .filter(|p| p.extension().is_some_and(|e| e == "safetensors"))
-                .collect()
-        };
-        files.sort();
-        if files.is_empty() {
-            return Err(ModelError::Absent(path.to_owned()));
-        }
+        let files = store::weights_files(path).ok_or_else(|| ModelError::Absent(path.to_owned()))?;
         let models = files.iter().map(|file| AffinityModel::load(file, device)).collect::<Result<Vec<_>, _>>()?;
         Self::named(models, |i| files[i].display().to_string())
     }
@@ -280,41 +269,6 @@ impl Ensemble {
             let config = &model.card.config;
             let lengths = [config.smiles_length, config.protein_length];
             predict(&model.network, &Entities::new(table, &model.card.tokenizers, lengths), &pairs)
-        })
-    }
-
-    /// The mean prediction for labels that [`Ensemble::card`]'s tokenisers gave: drug `i` with protein
-    /// `i`, or the one of a list of one with all of the other. A member cuts them to its own lengths.
-    ///
-    /// # Errors
-    /// [`StepError`] when the lists do not fit together, a member has other tokenisers, or the device
-    /// does not give the numbers back.
-    pub fn score(&self, drugs: &[Vec<u8>], proteins: &[Vec<u8>]) -> Result<Vec<f64>, StepError> {
-        let n = match (drugs.len(), proteins.len()) {
-            (d, p) if d == p || p == 1 => d,
-            (1, p) => p,
-            (d, p) => {
-                return Err(StepError::other(format!("{d} drugs and {p} proteins cannot be paired; give as many")));
-            }
-        };
-        if self.models.iter().any(|m| m.card.tokenizers != self.card().tokenizers) {
-            return Err(StepError::other(
-                "the models have different tokenisers; labels of one do not serve the others",
-            ));
-        }
-        let place = |list: &[Vec<u8>], i: usize| if list.len() == 1 { 0 } else { i as u32 };
-        let pairs: Vec<Pair> =
-            (0..n).map(|i| Pair { drug: place(drugs, i), target: place(proteins, i), value: 0.0 }).collect();
-        let cut = |list: &[Vec<u8>], length: usize| list.iter().map(|s| s[..s.len().min(length)].to_vec()).collect();
-        self.mean(|_, model| {
-            let config = &model.card.config;
-            let entities = Entities {
-                drugs: cut(drugs, config.smiles_length),
-                targets: cut(proteins, config.protein_length),
-                drug_report: TokenReport::default(),
-                target_report: TokenReport::default(),
-            };
-            predict(&model.network, &entities, &pairs)
         })
     }
 }

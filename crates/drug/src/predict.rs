@@ -15,7 +15,7 @@ use std::collections::HashMap;
 /// A compound to score, or the reason why its row of the input has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compound {
-    /// Identifier of the input, or its row number.
+    /// Identifier of the input, or its row number; empty where a line that is no compound does not tell it.
     pub id: String,
     /// SMILES as written in the input.
     pub smiles: String,
@@ -38,7 +38,8 @@ impl Prepared {
         let length = card.config.protein_length;
         let encoded = card.tokenizers.protein.encode(&target.sequence, length);
         let problem = target.sequence.is_empty().then(|| format!("target {} has no residues", target.id));
-        Self { id: target.id.clone(), remarks: remarks("target ", "residue", &encoded, length), problem }
+        let remarks = remarks("target ", card.tokenizers.protein.unit(), &encoded, length);
+        Self { id: target.id.clone(), remarks, problem }
     }
 }
 
@@ -154,7 +155,7 @@ impl Screen {
 
 /// What a row of [`Screen::score`] says of this drug and target: `ok`, `invalid: …`, or what of the
 /// strings the model of `card` did not read, such as `truncated 85/120; target unknown residue 'J' at
-/// 17`. Positions count from 1. The SMILES is parsed each time.
+/// 17`. Bytes, characters and residues count from 1. The SMILES is parsed each time.
 pub fn status(card: &ModelCard, drug: &Drug, target: &Target) -> String {
     let target = Prepared::new(card, target);
     let problem = unreadable(&drug.smiles).or(target.problem);
@@ -177,8 +178,8 @@ fn text(problem: Option<&str>, drug: &[String], target: &[String]) -> String {
 }
 
 fn drug_remarks(card: &ModelCard, smiles: &str) -> Vec<String> {
-    let length = card.config.smiles_length;
-    remarks("", "character", &card.tokenizers.drug.encode(smiles, length), length)
+    let (tokenizer, length) = (&card.tokenizers.drug, card.config.smiles_length);
+    remarks("", tokenizer.unit(), &tokenizer.encode(smiles, length), length)
 }
 
 /// What a user must know of a string that was scored all the same.

@@ -8,6 +8,7 @@
 //! | weights kept | those of the last epoch | those of the best epoch |
 //! | order of the rows | as in the file, every epoch | shuffled by (seed, epoch) |
 //! | padding | seen by the global maximum | masked |
+//! | SMILES are cut into | characters | characters, or atoms ([`TokenizerKind`]) |
 //! | concordance index | half of the pairs, by file order | all pairs |
 //!
 //! Both train each model on all folds but one. In the paper's protocol the fold left out calibrates the
@@ -15,23 +16,28 @@
 //! made on, calibrates (see [`Plan`]). The test part is the same for all models.
 
 mod plan;
+mod reading;
 mod score;
 
 pub use self::plan::{FOLDS, Plan, PlanError};
-pub use self::score::{Scores, score, score_one};
+pub use self::reading::TokenizerKind;
+pub use self::score::{Scores, score, score_one, strong_binding};
 
-use crate::affinity::{AffinityObjective, Entities, Tokenizers, predict};
+use self::reading::{Reading, readings};
+use crate::affinity::{AffinityObjective, Entities, predict};
 use crate::model::{ARCHITECTURE, AffinityModel, Calibration, ModelCard};
 use crate::split::{SplitKind, drug_groups, target_groups};
 use crate::systems::deepdta::{DeepDtaConfig, Padding};
 use crate::table::{AffinityTable, Pair};
-use crate::tokens::Tokenizer;
+use crate::tokens::TokenError;
 use burn::tensor::Device;
 use nn_core::config::{ConfigError, in_range};
 use nn_core::data::{Blocks, InOrder, Sampler, Shuffled, rng};
 use nn_core::metrics::MetricError;
 use nn_core::optim::OptimizerConfig;
-use nn_core::train::{Checkpoints, FitConfig, Monitor, Observer, Outcome, StepError, Supervised, TrainError, fit};
+use nn_core::train::{
+    Checkpoints, FitConfig, Monitor, Named, Observer, Outcome, StepError, Supervised, TrainError, fit,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 
@@ -81,7 +87,10 @@ pub struct StudyConfig {
     pub interval: f64,
     /// Seed of split, initial weights, order and dropout; a TOML integer, with room for one seed a model.
     pub seed: u64,
-    /// Sizes of the network; `padding` is set by the protocol ([`StudyConfig::resolved`]).
+    /// What SMILES strings are cut into; characters in the paper.
+    pub tokenizer: TokenizerKind,
+    /// Sizes of the network; `padding` is set by the protocol ([`StudyConfig::resolved`]), and with a fitted vocabulary
+    /// each model has `smiles_vocabulary` from its own.
     pub network: DeepDtaConfig,
 }
 
@@ -99,6 +108,7 @@ impl Default for StudyConfig {
             test_fraction: 1.0 / 6.0,
             interval: 0.9,
             seed: 1,
+            tokenizer: TokenizerKind::DeepDta,
             network: DeepDtaConfig::default(),
         }
     }
@@ -120,6 +130,26 @@ impl StudyConfig {
             let problem = "protocol = \"paper\" is defined on the upstream folds alone; use split = \"upstream\" or \
                            protocol = \"clean\"";
             return Err(ConfigError::Conflict(problem.into()));
+        }
+        if self.protocol == Protocol::Paper && self.sampler == SamplerKind::Blocks {
+            let problem = "protocol = \"paper\" takes the rows in the order of the file; use sampler = \"pairs\" or \
+                           protocol = \"clean\"";
+            return Err(ConfigError::Conflict(problem.into()));
+        }
+        if self.tokenizer == TokenizerKind::Chemistry {
+            if self.protocol == Protocol::Paper {
+                let problem = "protocol = \"paper\" reads SMILES by DeepDTA's characters; use tokenizer = \"deepdta\" or \
+                               protocol = \"clean\"";
+                return Err(ConfigError::Conflict(problem.into()));
+            }
+            if self.network.smiles_vocabulary != DeepDtaConfig::default().smiles_vocabulary {
+                let problem = format!(
+                    "smiles_vocabulary = {} cannot be set beside tokenizer = \"chemistry\", which takes it from the \
+                     training strings; leave it out",
+                    self.network.smiles_vocabulary
+                );
+                return Err(ConfigError::Conflict(problem));
+            }
         }
         self.network.validate()
     }
@@ -158,6 +188,9 @@ pub enum StudyError {
     /// The table cannot be divided as asked.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The training strings give no vocabulary.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -184,25 +217,23 @@ pub struct Study<'a> {
     table: &'a AffinityTable,
     config: StudyConfig,
     plan: Plan,
-    tokenizers: Tokenizers,
-    entities: Entities,
+    /// One that all models share, or one for each.
+    readings: Vec<Reading>,
 }
 
 impl<'a> Study<'a> {
-    /// Encodes the table's strings with DeepDTA's character tables for a division made before. The
-    /// configuration is [resolved](StudyConfig::resolved) and the plan put [under](Plan::under) its protocol.
+    /// Encodes the table's strings for a division made before. The configuration is
+    /// [resolved](StudyConfig::resolved) and the plan put [under](Plan::under) its protocol.
     ///
     /// # Errors
-    /// [`StudyError::Config`], also when the network's vocabularies are not those of the character tables.
+    /// [`StudyError::Config`], also when the network's vocabularies are not those of the character tables;
+    /// [`StudyError::Tokens`] when no token of the training strings is frequent enough for a vocabulary.
     pub fn new(table: &'a AffinityTable, plan: Plan, config: StudyConfig) -> Result<Self, StudyError> {
         config.validate()?;
         let config = config.resolved();
         let plan = plan.under(config.protocol);
-        let tokenizers = Tokenizers { drug: Tokenizer::deepdta_smiles(), protein: Tokenizer::deepdta_protein() };
-        tokenizers.check(&config.network)?;
-        let lengths = [config.network.smiles_length, config.network.protein_length];
-        let entities = Entities::new(table, &tokenizers, lengths);
-        Ok(Self { table, config, plan, tokenizers, entities })
+        let readings = readings(table, &plan, &config)?;
+        Ok(Self { table, config, plan, readings })
     }
 
     /// The configuration.
@@ -215,9 +246,16 @@ impl<'a> Study<'a> {
         &self.plan
     }
 
-    /// The encoded strings, with the counts of what was cut or unknown.
+    /// The strings as the first model reads them, with the counts of what was cut or unknown. All models cut them alike;
+    /// what is unknown is the same for all only where no vocabulary is fitted.
     pub fn entities(&self) -> &Entities {
-        &self.entities
+        &self.readings[0].entities
+    }
+
+    /// How model `i` reads the strings.
+    fn reading(&self, i: usize) -> Result<&Reading, ConfigError> {
+        in_range("model", i, 0..=self.config.models - 1)?;
+        Ok(&self.readings[i.min(self.readings.len() - 1)])
     }
 
     /// Seed of model `i`: the first has the study's.
@@ -225,10 +263,10 @@ impl<'a> Study<'a> {
         self.config.seed + i as u64
     }
 
-    /// Trains model `i`, which leaves out fold `i`.
+    /// Trains model `i`, counted from 0, which leaves out fold `i`.
     ///
     /// # Errors
-    /// [`StudyError`]; see [`fit`] for what of a failed run is kept.
+    /// [`StudyError`], also when the study has no such model; see [`fit`] for what of a failed run is kept.
     pub fn train(
         &self,
         i: usize,
@@ -238,15 +276,17 @@ impl<'a> Study<'a> {
         stop: &AtomicBool,
     ) -> Result<Trained, StudyError> {
         let (config, seed) = (&self.config, self.seed(i));
+        let reading = self.reading(i)?;
         let monitored = self.plan.monitored(i);
-        let network = config.network.init(&device.clone().autodiff(), &mut rng(seed, &[0]))?;
+        let network = reading.network.init(&device.clone().autodiff(), &mut rng(seed, &[0]))?;
         let card = ModelCard {
             config: network.config().clone(),
-            tokenizers: self.tokenizers.clone(),
+            tokenizers: reading.tokenizers.clone(),
             quantity: self.table.quantity.clone(),
             calibration: None,
         };
-        let objective = AffinityObjective { entities: &self.entities, pairs: &self.table.pairs, monitored };
+        let objective = AffinityObjective { entities: &reading.entities, pairs: &self.table.pairs, monitored };
+        let objective = Named::new(objective, |row| self.table.name_of(row));
         let mut learner = Supervised::new(objective, network, OptimizerConfig::adam_keras().init(), ARCHITECTURE)
             .with_metadata(card.metadata());
         let fit_config = FitConfig {
@@ -270,13 +310,18 @@ impl<'a> Study<'a> {
         Ok(Calibration::from_residuals(residuals, self.config.interval))
     }
 
-    /// Predictions of a model for rows of the table.
+    /// Predictions of one of the study's models for rows of the table.
     ///
     /// # Errors
-    /// [`StudyError::Step`] when the device does not give the numbers back.
+    /// [`StudyError::Step`] when the device does not give the numbers back, or the model reads the strings otherwise than
+    /// any of this study.
     pub fn predict(&self, model: &AffinityModel, rows: &[usize]) -> Result<Vec<f64>, StudyError> {
+        let reading = self.readings.iter().find(|reading| reading.tokenizers == model.card.tokenizers);
+        let reading = reading.ok_or_else(|| {
+            StepError::other("the model's tokenisers are those of no model of this study; predict with its ensemble")
+        })?;
         let pairs: Vec<Pair> = rows.iter().map(|&r| self.table.pairs[r]).collect();
-        Ok(predict(&model.network, &self.entities, &pairs)?)
+        Ok(predict(&model.network, &reading.entities, &pairs)?)
     }
 
     /// The scores of predictions for the test part, by the study's protocol.

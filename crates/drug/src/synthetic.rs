@@ -23,7 +23,7 @@
 
 use crate::table::{AffinityTable, Drug, Pair, Quantity, Target};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -325,12 +325,6 @@ fn residue(draw: &mut ChaCha8Rng) -> u8 {
         left -= weight;
     }
     COMPOSITION[0].0
-}
-
-/// A draw from N(0, 1) (Box and Muller 1958).
-fn standard_normal(draw: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - draw.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * draw.random::<f64>()).cos()
 }
 
 #[cfg(test)]

@@ -72,4 +72,10 @@ impl AffinityTable {
     pub fn values(&self, rows: &[usize]) -> Vec<f64> {
         rows.iter().map(|&row| f64::from(self.pairs[row].value)).collect()
     }
+
+    /// What messages call a row: its drug × its target.
+    pub fn name_of(&self, row: usize) -> String {
+        let Pair { drug, target, .. } = self.pairs[row];
+        format!("{} × {}", self.drugs[drug as usize].id, self.targets[target as usize].id)
+    }
 }

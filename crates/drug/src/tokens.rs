@@ -46,7 +46,7 @@ const UNKNOWN: u8 = 1;
 #[non_exhaustive]
 pub enum TokenError {
     /// No token is frequent enough.
-    #[error("no token occurs at least {min_count} times in the training strings; lower the minimum or check the input")]
+    #[error("no token occurs at least {min_count} times in the training strings; give more strings or a lower minimum")]
     Empty {
         /// The minimum asked for.
         min_count: usize,
@@ -193,6 +193,15 @@ impl Tokenizer {
             Kind::DeepDtaSmiles => "DeepDTA SMILES characters",
             Kind::DeepDtaProtein => "DeepDTA residues",
             Kind::Chemistry { .. } => "chemistry-aware SMILES tokens",
+        }
+    }
+
+    /// What one label stands for, as a message names it: `character`, `residue` or `token`.
+    pub fn unit(&self) -> &'static str {
+        match self.kind {
+            Kind::DeepDtaSmiles => "character",
+            Kind::DeepDtaProtein => "residue",
+            Kind::Chemistry { .. } => "token",
         }
     }
 

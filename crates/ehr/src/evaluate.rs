@@ -28,9 +28,10 @@ pub mod survival;
 mod tests;
 
 pub use self::calibration::{Calibration, Recalibration};
-pub use self::curves::{NetBenefit, Reliability, decision_curve, precision_recall, reliability, roc};
+pub use self::curves::{NetBenefit, decision_curve, reliability};
 pub use self::recall::{recall_at_k, recall_by_row};
 pub use self::subgroups::{Subgroup, subgroups};
+pub use nn_core::metrics::{Reliability, precision_recall, roc};
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ use nn_core::config::ConfigError;
 use nn_core::data::{Shuffled, rng};
 use nn_core::metrics::MetricError;
 use nn_core::store::Metadata;
-use nn_core::train::{Checkpoints, FitConfig, Observer, Outcome, StepError, Supervised, TrainError, fit};
+use nn_core::train::{Checkpoints, FitConfig, Named, Observer, Outcome, StepError, Supervised, TrainError, fit};
 
 use crate::audit::AuditError;
 use crate::baselines::{self, Baseline, BaselineError, Severity};
@@ -217,6 +217,10 @@ impl<'a> Study<'a> {
         let network = config.network.clone().with_shape(preprocessing.width(), statics, &preprocessing.interventions());
         let fresh = network.init(&device, &mut rng(seed, &[0]))?;
         let objective = RiskObjective { inputs: &inputs, targets: &self.truth, monitored: &split.validation, device };
+        let objective = Named::new(objective, |row| {
+            let Label { subject, prediction_time, .. } = &self.labels[row];
+            format!("subject {subject} at {prediction_time}")
+        });
         // What the checkpoints say of the network; the whole card is written at the end, when there is a calibration.
         let config_entry = serde_json::to_string(&network).unwrap_or_default();
         let metadata = Metadata::from([(nn_core::store::CONFIG.to_owned(), config_entry)]);

@@ -44,12 +44,6 @@ pub enum SyntheticError {
     Events(#[from] EventsError),
 }
 
-/// A draw from N(0, 1) (Box and Muller 1958).
-fn standard_normal(draw: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - draw.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * draw.random::<f64>()).cos()
-}
-
 /// A time some hours, perhaps with a fraction, after another, to the minute.
 fn hours_after(start: Time, hours: f64) -> Time {
     start.plus(Span::minutes((hours * 60.0).round() as i64))

@@ -202,11 +202,6 @@ impl Span {
         Self(years.saturating_mul(YEAR))
     }
 
-    /// In seconds.
-    pub fn in_seconds(self) -> f64 {
-        self.0 as f64 / SECOND as f64
-    }
-
     /// In minutes.
     pub fn in_minutes(self) -> f64 {
         self.0 as f64 / MINUTE as f64

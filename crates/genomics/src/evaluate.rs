@@ -21,7 +21,8 @@ mod curves;
 #[cfg(test)]
 mod tests;
 
-pub use self::curves::{Reliability, precision_recall, reliability, roc};
+pub use self::curves::reliability;
+pub use nn_core::metrics::{Reliability, precision_recall, roc};
 
 use std::collections::BTreeMap;
 

@@ -34,7 +34,7 @@ use nn_core::train::{Checkpoints, Observer, Outcome, StepError, TrainError, fit}
 
 use crate::dataset::{DatasetError, SequenceSet};
 use crate::evaluate::Judged;
-use crate::model::{ARCHITECTURE, Ensemble, ModelCard, Origin, Predicts, Preprocessing, SequenceModel};
+use crate::model::{ARCHITECTURE, ModelCard, Origin, Predicts, Preprocessing, SequenceModel};
 use crate::split::SplitKind;
 
 /// Why a study cannot be run.
@@ -177,14 +177,6 @@ impl<'a> Study<'a> {
     /// [`StudyError::Step`] when the device does not give the numbers back.
     pub fn predict(&self, model: &SequenceModel, rows: &[usize]) -> Result<Vec<f64>, StudyError> {
         Ok(model.logits(&self.sequences(rows))?)
-    }
-
-    /// As [`Study::predict`], the mean of an ensemble.
-    ///
-    /// # Errors
-    /// As [`Study::predict`].
-    pub fn predict_together(&self, models: &Ensemble, rows: &[usize]) -> Result<Vec<f64>, StudyError> {
-        Ok(models.logits(&self.sequences(rows))?)
     }
 
     fn sequences(&self, rows: &[usize]) -> Vec<&'a [u8]> {

@@ -112,12 +112,6 @@ fn weighted(weights: &[f64; 4], draw: &mut ChaCha8Rng) -> usize {
     weights.len() - 1
 }
 
-/// A draw from N(0, 1) (Box and Muller 1958).
-fn standard_normal(draw: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - draw.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * draw.random::<f64>()).cos()
-}
-
 /// A draw from the Poisson distribution, for means up to a few hundred (Knuth 1969, volume 2, section 3.4.1).
 fn poisson(mean: f64, draw: &mut ChaCha8Rng) -> usize {
     let (limit, mut product, mut count) = ((-mean).exp(), draw.random::<f64>(), 0);

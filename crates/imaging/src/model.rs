@@ -123,18 +123,7 @@ fn json<T: Serialize>(value: &T) -> String {
 /// # Errors
 /// [`ModelError::Absent`] when there is none.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let inside = path.join("model");
-    let folder = if inside.is_dir() { inside } else { path.to_owned() };
-    let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .collect();
-    files.sort();
-    if files.is_empty() { Err(ModelError::Absent(path.to_owned())) } else { Ok(files) }
+    store::weights_files(path).ok_or_else(|| ModelError::Absent(path.to_owned()))
 }
 
 /// What a model is: [`SEGMENTER`] or [`CLASSIFIER`], as its file says; any other text for a file of something else.

@@ -21,7 +21,7 @@ mod pictures;
 use std::f64::consts::PI;
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -245,7 +245,7 @@ struct Vessel {
 impl Vessel {
     fn new(far: [f64; 3], middle: [f64; 3], draw: &mut ChaCha8Rng) -> Self {
         let point = [0, 1, 2].map(|axis: usize| middle[axis] + far[axis] * draw.random_range(-0.25..0.25));
-        let along = [0; 3].map(|_: i32| normal(draw));
+        let along = [0; 3].map(|_: i32| standard_normal(draw));
         let length = distance(along, [0.0; 3]).max(1e-6);
         let radius = far.iter().copied().fold(f64::INFINITY, f64::min) * draw.random_range(0.025..0.04);
         Self { point, along: along.map(|value| value / length), radius }
@@ -298,7 +298,7 @@ fn paint(
 
 /// Lays the bias field and the noise over an image.
 fn soil(geometry: &Geometry, voxels: &mut [f32], config: &PhantomConfig, draw: &mut ChaCha8Rng) {
-    let along = [0; 3].map(|_: i32| normal(draw));
+    let along = [0; 3].map(|_: i32| standard_normal(draw));
     let length = distance(along, [0.0; 3]).max(1e-6);
     for (place, voxel) in voxels.iter_mut().enumerate() {
         let index = index_of(place, geometry.size);
@@ -307,15 +307,10 @@ fn soil(geometry: &Geometry, voxels: &mut [f32], config: &PhantomConfig, draw: &
             .map(|axis| along[axis] / length * (2.0 * index[axis] / (geometry.size[axis] - 1) as f64 - 1.0))
             .sum::<f64>()
             / 3.0_f64.sqrt();
-        let grey = f64::from(*voxel) * (1.0 + config.bias * (at * PI / 2.0).sin()) + config.noise * normal(draw);
+        let grey =
+            f64::from(*voxel) * (1.0 + config.bias * (at * PI / 2.0).sin()) + config.noise * standard_normal(draw);
         *voxel = grey as f32;
     }
-}
-
-/// A draw from N(0, 1) (Box and Muller 1958).
-fn normal(draw: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - draw.random::<f64>()).ln()).sqrt();
-    radius * (2.0 * PI * draw.random::<f64>()).cos()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Rows are `usize` positions in a table that this module never sees; what belongs together (a patient, a molecule, a
 //! sequence) arrives as one `u64` for each row, which [`group_ids`] makes from any key. Everything random is a function of
-//! a seed that the caller gives: see [`rng`].
+//! a seed that the caller gives: see [`rng`] and [`standard_normal`].
 //!
 //! | what | functions |
 //! |---|---|
@@ -34,9 +34,10 @@ pub use sampler::{Balanced, Blocks, InOrder, Sampler, Shuffled};
 pub use split::{DataError, Fractions, Part, Split};
 
 use std::collections::HashMap;
+use std::f64::consts::TAU;
 use std::hash::Hash;
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// An independent random stream for each `(seed, stream)`.
@@ -66,13 +67,20 @@ pub fn rng(seed: u64, stream: &[u64]) -> ChaCha8Rng {
 }
 
 /// 2^64 divided by the golden ratio, the increment of splitmix64.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The output function of splitmix64 (Steele, Lea and Flood 2014, OOPSLA, figure 17, with Stafford's constants).
-fn mixed(mut z: u64) -> u64 {
+pub(crate) fn mixed(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// A draw from N(0, 1), which takes two uniform ones (Box and Muller 1958).
+pub fn standard_normal(rng: &mut ChaCha8Rng) -> f64 {
+    // 1 − u lies in (0, 1], where the logarithm is finite
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (TAU * rng.random::<f64>()).cos()
 }
 
 /// Numbers the distinct keys from 0 in order of appearance: one number for each key given.
@@ -89,8 +97,6 @@ pub fn group_ids<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-
-    use rand::RngExt;
 
     use super::*;
 
@@ -134,6 +140,26 @@ mod tests {
             (0..n).map(|i| rng(5, &[i]).random::<f64>() * rng(5, &[i + 1]).random::<f64>()).sum::<f64>() / n as f64;
         let error = (13.0 / 144.0 / n as f64).sqrt();
         assert!((mean - 0.25).abs() < 4.0 * error, "{mean}");
+    }
+
+    #[test]
+    fn normal_draws_have_the_moments_and_the_tails_of_a_normal() {
+        let n = 100_000;
+        let mut draw = rng(11, &[]);
+        let values: Vec<f64> = (0..n).map(|_| standard_normal(&mut draw)).collect();
+        let mean_of = |of: fn(f64) -> f64| values.iter().map(|&z| of(z)).sum::<f64>() / f64::from(n);
+        // the moments 0, 1, 0 and 3, and the tails beyond 1 and −2, each within five standard errors: the terms have
+        // variances of 1, 2, 15 and 96, and of p(1 − p)
+        let within = |found: f64, expected: f64, variance: f64| {
+            let error = (variance / f64::from(n)).sqrt();
+            assert!((found - expected).abs() < 5.0 * error, "{found} instead of {expected} ± {error}");
+        };
+        within(mean_of(|z| z), 0.0, 1.0);
+        within(mean_of(|z| z.powi(2)), 1.0, 2.0);
+        within(mean_of(|z| z.powi(3)), 0.0, 15.0);
+        within(mean_of(|z| z.powi(4)), 3.0, 96.0);
+        within(mean_of(|z| f64::from(u8::from(z > 1.0))), 0.158_655, 0.133_484);
+        within(mean_of(|z| f64::from(u8::from(z < -2.0))), 0.022_750, 0.022_233);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! | layers | |
 //! |---|---|
+//! | [`dense()`] | burn's, with values from the caller's generator |
 //! | [`Conv`], [`ConvTranspose`] | one to three axes |
 //! | [`BatchNorm`], [`GroupNorm`], [`InstanceNorm`], [`LayerNorm`], [`Norm`] | with the nonlinearity behind them |
 //! | [`MaxPool`], [`AvgPool`] | one to three axes |
@@ -9,6 +10,7 @@
 //! | [`UNet`], [`DoubleConv`] | two and three dimensions |
 
 mod conv;
+mod dense;
 mod dropout;
 pub mod init;
 mod norm;
@@ -20,6 +22,7 @@ mod unet;
 pub use self::conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvConfig, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
 };
+pub use self::dense::dense;
 pub use self::dropout::dropout;
 pub use self::norm::{
     BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm,

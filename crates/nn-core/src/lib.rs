@@ -26,6 +26,7 @@
 //! | [`data`] | splits, samplers, padding, and the one source of randomness |
 //! | [`train`] | the engine: fit, checkpoint, exact resume, events |
 //! | [`store`] | weights to and from safetensors and PyTorch |
+//! | [`parity`] | whether a network computes the same on every device |
 //!
 //! Cargo features: `ndarray`, `cuda` and `vulkan` add devices; the CPU is always there.
 
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod models;
 pub mod ops;
 pub mod optim;
+pub mod parity;
 pub mod store;
 pub mod train;
 pub mod transfer;

@@ -12,15 +12,19 @@
 //! | [`Dice`], [`Tversky`] | a class for each position | Milletari et al. 2016; Salehi et al. 2017 |
 //! | [`mse`], [`mae`], [`huber`] | a number for each prediction | Huber 1964 |
 //!
+//! [`penalty()`] adds weights up instead, by their place in a module.
+//!
 //! On the CPU these are operations of [`crate::ops`]; elsewhere they are composed of burn's.
 
 mod classes;
+mod penalty;
 mod points;
 mod regions;
 #[cfg(test)]
 mod tests;
 
 pub use self::classes::{CrossEntropy, Focal};
+pub use self::penalty::penalty;
 pub use self::points::{BinaryCrossEntropy, BinaryFocal, huber, mae, mse};
 pub use self::regions::{Dice, Tversky, dice_of_probabilities};
 

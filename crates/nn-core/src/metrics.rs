@@ -8,11 +8,11 @@
 //! | kind | functions |
 //! |---|---|
 //! | errors | [`mse`], [`rmse`], [`mae`] |
-//! | fit | [`r2`], [`rm2`], [`rm2_deepdta`], [`pearson`], [`spearman`] |
+//! | fit | [`r2`], [`rm2_published`], [`rm2_deepdta`], [`pearson`], [`spearman`] |
 //! | order of values | [`concordance_index`], [`ci_deepdta`] |
-//! | order of two classes | [`auroc`], [`average_precision`] |
+//! | order of two classes | [`auroc`], [`average_precision`]; at every threshold [`roc`], [`precision_recall`] |
 //! | decisions | [`Confusion`], [`ConfusionMatrix`] |
-//! | probabilities | [`brier`], [`ece_equal_width`], [`ece_equal_mass`] |
+//! | probabilities | [`brier`], [`ece_equal_width`], [`ece_equal_mass`]; a bin of a diagram is a [`Reliability`] |
 //! | intervals | [`interval`] |
 //!
 //! ```
@@ -36,6 +36,7 @@ mod bootstrap;
 mod calibration;
 mod classification;
 mod concordance;
+mod curves;
 mod ranking;
 mod regression;
 
@@ -43,8 +44,9 @@ pub use bootstrap::{Interval, interval};
 pub use calibration::{brier, ece_equal_mass, ece_equal_width};
 pub use classification::{Confusion, ConfusionMatrix};
 pub use concordance::{ci_deepdta, concordance_index};
+pub use curves::{Reliability, precision_recall, roc};
 pub use ranking::{auroc, average_precision};
-pub use regression::{mae, mse, pearson, r2, rm2, rm2_deepdta, rmse, spearman};
+pub use regression::{mae, mse, pearson, r2, rm2_deepdta, rm2_published, rmse, spearman};
 
 use std::cmp::Ordering;
 

@@ -8,6 +8,7 @@
 //! - [`to_safetensors_as`] with [`Layout::PyTorch`] writes what `safetensors.torch.load_file` and `load_state_dict`
 //!   take: linear weights as `[out, in]`, normalisation parameters by PyTorch's names. Our own reader takes both
 //!   layouts.
+//! - [`weights_files`] finds the files of a run.
 //! - [`import_pytorch`] reads a `state_dict` that PyTorch saved and reports what was applied, missing and unused.
 //!
 //! No file is ever executed. A checkpoint whose pickle names a function that a `state_dict` has no use for is refused
@@ -33,6 +34,7 @@
 mod container;
 mod digest;
 mod error;
+mod files;
 mod pickle;
 mod pytorch;
 mod weights;
@@ -41,6 +43,7 @@ use std::collections::BTreeMap;
 
 pub use container::HEADER_LIMIT;
 pub use error::{Mismatch, StoreError};
+pub use files::weights_files;
 pub use pytorch::{PyTorchImport, Report, import_pytorch};
 pub(crate) use weights::notes;
 pub use weights::{

@@ -11,9 +11,10 @@
 //!   CPU four epochs in one go, and two epochs, a `kill -9` and a resumed run, end in the same bits.
 //! - **A checkpoint is whole or absent.** Weights, optimiser and state are written each to a temporary file, synced and
 //!   renamed; a manifest with their hashes comes last. Reading checks every hash and falls back to the previous
-//!   generation: see [`Checkpoints`].
+//!   generation, or to the second copy of the best epoch's weights: see [`Checkpoints`].
 //! - **Silent.** What happens is told to an [`Observer`]; nothing is printed.
-//! - **A number that is not finite ends the run** with the step, the rows and the last good checkpoint.
+//! - **A number that is not finite ends the run** with the step, the rows by name (only those that it lies on, where
+//!   they can be told apart), and the last good checkpoint.
 //!
 //! Epochs, and the steps of an epoch, count from 0 everywhere in this module; only the text of errors counts from 1.
 
@@ -33,4 +34,4 @@ pub use error::TrainError;
 pub use event::{Event, Observer, StopReason};
 pub use learner::{Learner, StepContext, StepError, StepReport};
 pub use state::{Best, State};
-pub use supervised::{Objective, Supervised};
+pub use supervised::{Named, Objective, Supervised};

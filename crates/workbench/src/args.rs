@@ -27,6 +27,7 @@ pub enum Verbosity {
 /// Options that every command takes; flatten it into the binary's own arguments with `#[command(flatten)]`.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+#[allow(clippy::doc_markdown, reason = "documentation comments are the help here, which shows backticks as they are")]
 pub struct Common {
     /// Configuration file; what it does not name keeps its default
     #[arg(long, global = true, value_name = "FILE.toml")]
@@ -46,7 +47,7 @@ pub struct Common {
     /// Continue the run in the run folder from its last checkpoint
     #[arg(long, global = true)]
     pub resume: bool,
-    /// Folder of the downloaded data sets [default: data/raw if it exists, else the folder that `GALEN_DATA` names]
+    /// Folder of the downloaded data sets [default: data/raw if it exists, else the folder that GALEN_DATA names]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub data_root: Option<PathBuf>,
     /// Print results as JSON instead of tables

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use self::explain::{explain, refuse_unknown};
 use crate::args::{Common, PREFIX, environment};
 
-pub use self::command::{DeviceConfig, NoConfig, choice, print, settings, without_run_folder};
+pub use self::command::{DeviceConfig, NoConfig, choice, earlier, not_resumed, print, settings, without_run_folder};
 
 /// Variables of this project that are no settings: where the data is, where to write, what was built.
 const NOT_SETTINGS: [&str; 4] = ["data", "run_dir", "commit", "python"];

@@ -9,10 +9,21 @@ use crate::args::Common;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
+    /// Nothing is at a path that cannot be the name of a data set.
+    #[error(
+        "there is no file or folder {path}{}; check the path (`cargo xtask data list` names the data sets)",
+        below(.root.as_deref())
+    )]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+        /// The folder of data sets, which was looked into as well; none where none is known.
+        root: Option<PathBuf>,
+    },
     /// No folder of data sets is known.
     #[error(
-        "data set {name} is needed, but there is no folder of data sets; fetch it with `cargo xtask data get {name}`, or \
-         name the folder that holds it with --data-root or GALEN_DATA"
+        "there is no file or folder {name}, and no folder of data sets is known; if it is a data set, fetch it with \
+         `cargo xtask data get {name}`, or name the folder that holds it with --data-root or GALEN_DATA"
     )]
     NoRoot {
         /// Name of the data set, as `drug/davis`.
@@ -20,8 +31,8 @@ pub enum DatasetError {
     },
     /// The folder of data sets does not hold it.
     #[error(
-        "data set {name} is not at {path}; fetch it with `cargo xtask data get {name}`, or name the folder that holds it \
-         with --data-root or GALEN_DATA"
+        "there is no file or folder {name}, and no data set at {path}; fetch it with `cargo xtask data get {name}`, or \
+         name the folder that holds it with --data-root or GALEN_DATA"
     )]
     Absent {
         /// Name of the data set, as `drug/davis`.
@@ -30,7 +41,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// A name that leads out of the folder of data sets.
-    #[error("{name:?} does not name a data set; names look like drug/davis")]
+    #[error("there is no file or folder {name:?}, and it names no data set; their names look like drug/davis")]
     Name {
         /// The name found.
         name: String,
@@ -43,6 +54,16 @@ pub enum DatasetError {
         /// What the operating system said.
         reason: String,
     },
+}
+
+/// Where a path was looked for besides the present folder.
+fn below(root: Option<&Path>) -> String {
+    root.map_or_else(String::new, |root| format!(", neither here nor below {}", root.display()))
+}
+
+/// Whether a relative path cannot be the name of a data set, which is a domain and a word.
+fn is_path(relative: &Path) -> bool {
+    relative.components().count() != 2 || relative.extension().is_some()
 }
 
 /// Chooses the folder of data sets: the one asked for, else `default` if that folder exists, else the one that the
@@ -65,11 +86,14 @@ pub fn dataset(root: Option<&Path>, name: &str) -> Result<PathBuf, DatasetError>
     if name.is_empty() || !plain {
         return Err(DatasetError::Name { name: name.to_owned() });
     }
-    let Some(root) = root else {
-        return Err(DatasetError::NoRoot { name: name.to_owned() });
-    };
-    let path = root.join(relative);
-    if path.exists() { Ok(path) } else { Err(DatasetError::Absent { name: name.to_owned(), path }) }
+    match root.map(|root| root.join(relative)) {
+        Some(path) if path.exists() => Ok(path),
+        _ if is_path(relative) => {
+            Err(DatasetError::NoFile { path: relative.to_path_buf(), root: root.map(Path::to_path_buf) })
+        }
+        Some(path) => Err(DatasetError::Absent { name: name.to_owned(), path }),
+        None => Err(DatasetError::NoRoot { name: name.to_owned() }),
+    }
 }
 
 /// Where what a user names is: the path itself, or the data set of that name where nothing is at a relative path.
@@ -124,6 +148,35 @@ mod tests {
             assert!(message.contains(part), "{part} is missing in: {message}");
         }
         assert!(matches!(dataset(None, "drug/kiba"), Err(DatasetError::NoRoot { .. })));
+    }
+
+    #[test]
+    fn a_mistyped_path_is_no_data_set_to_fetch() {
+        let folder = tempfile::tempdir().unwrap();
+        let common = Common { data_root: Some(folder.path().to_path_buf()), ..Common::default() };
+        for name in ["pairs.csv", "scans", "mine/pairs.csv", "runs/prepared/pairs", "runs/prepared/pairs.csv"] {
+            let found = locate(Path::new(name), &common).unwrap_err();
+            assert!(matches!(found, DatasetError::NoFile { .. }), "{name}");
+            let message = found.to_string();
+            assert!(message.starts_with(&format!("there is no file or folder {name}, neither here nor")), "{message}");
+            assert!(
+                message.contains(&folder.path().display().to_string()) && !message.contains("data get"),
+                "{message}"
+            );
+            let message = dataset(None, name).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("there is no file or folder {name}; check the path")), "{message}");
+        }
+        // What may be either is said to be neither.
+        for root in [None, Some(folder.path())] {
+            let message = dataset(root, "runs/prepared").unwrap_err().to_string();
+            assert!(message.starts_with("there is no file or folder runs/prepared, and no "), "{message}");
+        }
+        let up = Path::new("../absent/pairs.csv");
+        assert!(locate(up, &common).unwrap_err().to_string().starts_with("there is no file or folder \"../absent"));
+        // A file of a set is found below the folder of data sets whatever its name looks like.
+        std::fs::create_dir_all(folder.path().join("drug/davis")).unwrap();
+        std::fs::write(folder.path().join("drug/davis/drugs.csv"), "id").unwrap();
+        assert!(locate(Path::new("drug/davis/drugs.csv"), &common).unwrap().is_file());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! profiles along a sequence.
 //!
 //! Every figure has labelled axes (the label carries the unit), the colours of Okabe and Ito, which people with any
-//! colour vision tell apart, a white ground, and text of 14 units, so that it stays readable down to 6/7 of its width.
+//! colour vision tell apart, a white ground, and text of 14 units, so that it stays readable down to 11/14 of its width.
 //! The root element carries `class="figure"`, `role="img"` and the title as `aria-label`.
 //!
 //! ```
@@ -22,6 +22,7 @@ mod profile;
 mod scatter;
 
 pub use boxes::{Group, boxes};
+pub use frame::escaped;
 pub use histograms::{Panel, histograms};
 pub use lines::{calibration, lines};
 pub use profile::profile;

@@ -119,6 +119,26 @@ pub fn write(folder: &RunFolder, page: &Page) -> Result<(), PageError> {
     Ok(())
 }
 
+/// Every score of the baselines and of the models, one row each; of several models the mean and the deviation.
+pub fn results(caption: impl Into<String>, metrics: &RunMetrics) -> Table {
+    let names: Vec<&String> = metrics.metrics.keys().collect();
+    let mut table = Table::new(caption).text("model");
+    for name in &names {
+        table = table.number(name.as_str());
+    }
+    for (baseline, values) in &metrics.baselines {
+        let cell = |name: &&String| values.get(*name).map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        table.push([baseline.clone()].into_iter().chain(names.iter().map(cell)));
+    }
+    let cell = |name: &&String| match metrics.metrics.get(*name) {
+        None => "–".to_owned(),
+        Some(Summary { mean, sd: Some(sd), .. }) => format!("{mean:.3} ± {sd:.3}"),
+        Some(Summary { mean, .. }) => format!("{mean:.3}"),
+    };
+    table.push([counted(metrics.models, "model")].into_iter().chain(names.iter().map(cell)));
+    table
+}
+
 /// The intervals of the scores that have one.
 pub fn intervals<'a>(caption: impl Into<String>, scores: impl IntoIterator<Item = (&'a String, &'a Summary)>) -> Table {
     let mut table = Table::new(caption).text("score").number("low").number("high");

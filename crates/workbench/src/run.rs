@@ -161,6 +161,16 @@ impl RunFolder {
         self.path.join("checkpoint")
     }
 
+    /// The folder of the divisions, `splits`, with a file for each model; it is made where it is missing.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn splits(&self) -> Result<PathBuf, RunError> {
+        let path = self.path.join("splits");
+        fs::create_dir_all(&path).map_err(io_error("create folder", &path))?;
+        Ok(path)
+    }
+
     /// The path of the file `name`, such as `figures/scatter.svg`.
     ///
     /// # Errors
@@ -354,39 +364,4 @@ fn same_single(a: f64, b: f64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mistyped_folder_gets_no_lock_file() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        let error = RunFolder::open(folder.path(), false).unwrap_err();
-        assert!(matches!(error, RunError::NotEmpty { what: FILES, .. }), "{error}");
-        assert!(!error.to_string().contains("--resume"), "{error}");
-        assert!(matches!(RunFolder::open(folder.path(), true), Err(RunError::NotARun { .. })));
-        assert!(!folder.path().join(LOCK).exists());
-    }
-
-    #[test]
-    fn the_lock_is_released_with_the_value() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = RunFolder::open(folder.path(), false).unwrap();
-        let error = RunFolder::open(folder.path(), false).unwrap_err();
-        let expected = format!("in use by process {}", std::process::id());
-        assert!(error.to_string().contains(&expected), "{error}");
-        drop(first);
-        assert!(!RunFolder::open(folder.path(), false).unwrap().resumed());
-    }
-
-    #[test]
-    fn names_stay_inside_the_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder::open(folder.path(), false).unwrap();
-        for name in ["", "../x", "/x", "a/../../x"] {
-            assert!(matches!(run.write(name, b"x"), Err(RunError::Name { .. })), "{name}");
-        }
-        let path = run.write("figures/a.svg", "<svg/>").unwrap();
-        assert_eq!(fs::read(path).unwrap(), b"<svg/>");
-    }
-}
+mod tests;

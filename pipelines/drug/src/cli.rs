@@ -1,4 +1,5 @@
 //! The command line, and what is said to who typed it.
+#![allow(clippy::doc_markdown, reason = "documentation comments are the help here, which shows backticks as they are")]
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,7 +29,7 @@ pub(crate) enum Verb {
     Evaluate(Evaluate),
     /// Score compounds against targets, one output row for each input row
     Predict(Predict),
-    /// Show which atoms and residues a prediction rests on
+    /// Show which atoms and residues a prediction rests on; writes to --run-dir [default: explanation]
     Explain(Explain),
     /// Look for duplicates, conflicting labels and leakage between the parts of a split
     Audit(Audit),
@@ -37,6 +38,7 @@ pub(crate) enum Verb {
     /// Train, judge and predict on data generated on the spot
     Demo(Demo),
     /// Measure speed
+    #[command(hide = true)]
     Bench(Bench),
 }
 
@@ -46,7 +48,7 @@ pub(crate) enum Verb {
 pub(crate) enum Format {
     /// A folder as DeepDTA distributes it
     Deepdta,
-    /// A table with one row a measurement, columns named as TDC, DeepPurpose or `DrugBAN` do or as --column says
+    /// A table with one row a measurement, columns named as TDC, DeepPurpose or DrugBAN do or as --column says
     Table,
 }
 
@@ -63,9 +65,14 @@ pub(crate) struct Source {
     /// Which column holds what: smiles, sequence, value, drug-id, target-id (repeatable)
     #[arg(long, value_name = "ROLE=NAME")]
     pub(crate) column: Vec<String>,
-    /// What the values are: pkd, kd-nm, kd-um or kd-m (converted to pKd), kiba, or any other name
+    /// What the values are: pkd, kd-nm, kd-um or kd-m (converted to pKd), the same with ki, ic50 or ec50, kiba, or any
+    /// other name
     #[arg(long, value_name = "QUANTITY")]
     pub(crate) quantity: Option<String>,
+    /// Which SMILES of a folder in DeepDTA's layout: canonical (as published, without stereochemistry) or isomeric
+    /// [default: canonical]
+    #[arg(long, value_name = "FORM")]
+    pub(crate) ligands: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -112,9 +119,16 @@ pub(crate) struct Predict {
     /// Run folder (all its models, as an ensemble) or .safetensors file
     #[arg(long, value_name = "PATH")]
     pub(crate) model: PathBuf,
-    /// Compounds: .smi, .csv, .tsv, also gzipped
+    /// Compounds, also gzipped: .csv, .tsv or .tab with a header; any other file is a list, a SMILES and a name in each
+    /// line
     #[arg(long, value_name = "FILE")]
     pub(crate) smiles: PathBuf,
+    /// Which column of a table of compounds holds what: smiles, id (repeatable)
+    #[arg(long, value_name = "ROLE=NAME")]
+    pub(crate) column: Vec<String>,
+    /// In a list of compounds, the name stands before the SMILES
+    #[arg(long)]
+    pub(crate) id_first: bool,
     /// Targets
     #[arg(long, value_name = "FILE")]
     pub(crate) fasta: PathBuf,

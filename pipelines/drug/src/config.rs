@@ -1,17 +1,18 @@
 //! The settings of each command: defaults, file, environment, options.
 
 use crate::cli::{Format, Source, Train};
-use drug::study::StudyConfig;
+use drug::io::deepdta::Ligands;
+use drug::study::{StudyConfig, TokenizerKind};
 use drug::synthetic::SyntheticConfig;
+use drug::systems::deepdta::DeepDtaConfig;
 use nn_core::config::in_range;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve};
+use workbench::config::{Flags, earlier, resolve};
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
 
-pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, not_resumed, print, settings, without_run_folder};
 
 /// Where affinity data comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,11 +26,13 @@ pub(crate) struct SourceConfig {
     pub(crate) column: Vec<String>,
     /// What the values are.
     pub(crate) quantity: Option<String>,
+    /// Which SMILES of a folder in DeepDTA's layout; the canonical ones where it is not given.
+    pub(crate) ligands: Option<Ligands>,
 }
 
 impl Default for SourceConfig {
     fn default() -> Self {
-        Self { data: "drug/davis".into(), format: None, column: Vec::new(), quantity: None }
+        Self { data: "drug/davis".into(), format: None, column: Vec::new(), quantity: None, ligands: None }
     }
 }
 
@@ -40,6 +43,7 @@ fn source(flags: Flags, args: &Source) -> Flags {
         .set("source.format", args.format)
         .set("source.column", (!args.column.is_empty()).then_some(&args.column))
         .set("source.quantity", args.quantity.as_deref())
+        .set("source.ligands", args.ligands.as_deref())
 }
 
 /// What the data of a demo is generated from.
@@ -76,25 +80,34 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// The settings of the run in `folder`, where there is one that is to be continued.
-    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
-        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
-    }
-
     /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
     /// continued starts from its own settings, so that they need not be said again.
     pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
-        let fresh = Self { source: Some(SourceConfig::default()), ..Self::default() };
+        let on = |source: SourceConfig| Self { source: Some(source), ..Self::default() };
+        let fresh = on(SourceConfig::default());
         let folder = match common.named_run_dir() {
             Some(folder) => folder,
             None => Path::new("runs").join(format!("{}-deepdta", Self::over(&fresh, common, args)?.dataset)),
         };
-        match Self::earlier(common, &folder)? {
+        match earlier::<Self>(common, &folder)? {
             Some(earlier) if earlier.source.is_none() => {
                 let folder = folder.display();
                 Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
             }
             Some(earlier) => Ok((Self::over(&earlier, common, args)?, folder)),
+            None if common.resume => {
+                // A mistyped folder must not become a run on the default data; whoever names data may begin one.
+                let unnamed = on(SourceConfig { data: PathBuf::new(), ..SourceConfig::default() });
+                let config = Self::over(&unnamed, common, args)?;
+                if config.source.as_ref().is_some_and(|source| source.data.as_os_str().is_empty()) {
+                    let folder = folder.display();
+                    return Err(Usage(format!(
+                        "{folder} holds no run to continue; name the folder of one with --run-dir, or the data of a new one with --data"
+                    ))
+                    .into());
+                }
+                Ok((config, folder))
+            }
             None => Ok((Self::over(&fresh, common, args)?, folder)),
         }
     }
@@ -175,17 +188,25 @@ pub(crate) struct SplitConfig {
     pub(crate) split: String,
     /// Share of the groups that a split other than the upstream one holds out for the test.
     pub(crate) test_fraction: f64,
+    /// What SMILES strings are cut into.
+    pub(crate) tokenizer: TokenizerKind,
     /// The data.
     pub(crate) source: SourceConfig,
+    /// Sizes of the network that is to be trained: the audit counts what it does not read of the strings.
+    pub(crate) network: DeepDtaConfig,
 }
 
 impl SplitConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
-        let StudyConfig { seed, test_fraction, .. } = StudyConfig::default();
-        let defaults = Self { seed, split: "auto".into(), test_fraction, source: SourceConfig::default() };
+        let StudyConfig { seed, test_fraction, tokenizer, network, .. } = StudyConfig::default();
+        let (split_name, data) = ("auto".into(), SourceConfig::default());
+        let defaults = Self { seed, split: split_name, test_fraction, tokenizer, source: data, network };
         let found = settings(&defaults, common, source(Flags::new(), args).set("split", split))?;
-        found.as_ref().map_or(Ok(()), |config| in_range("test_fraction", config.test_fraction, 0.01..=0.9))?;
+        if let Some(config) = &found {
+            in_range("test_fraction", config.test_fraction, 0.01..=0.9)?;
+            config.network.validate()?;
+        }
         Ok(found)
     }
 }

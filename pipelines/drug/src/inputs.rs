@@ -1,14 +1,18 @@
 //! Affinity data from files, with the record of what was read.
 
+mod quantity;
+
 use crate::cli::Format;
 use crate::config::{SourceConfig, SplitConfig};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use drug::audit::Audit;
-use drug::io::affinity::{self, AffinityOptions, Unit};
+use drug::io::IoError;
+use drug::io::affinity::{self, AffinityOptions};
 use drug::io::deepdta::{self, Folds};
-use drug::split::SplitKind;
-use drug::study::{Plan, Study, StudyConfig};
-use drug::table::{AffinityTable, Quantity};
+use drug::split::{SplitError, SplitKind};
+use drug::study::{Plan, PlanError, Study, StudyConfig, TokenizerKind};
+use drug::table::AffinityTable;
+use nn_core::data::{DataError, Part};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,7 +20,6 @@ use workbench::args::Common;
 use workbench::exit::Usage;
 use workbench::observe::say;
 use workbench::record::Input;
-use workbench::run::RunFolder;
 
 pub(crate) use workbench::data::locate;
 
@@ -35,11 +38,46 @@ pub(crate) struct Loaded {
     pub(crate) refused: Vec<(u64, String)>,
 }
 
-/// Reads the affinity data that the settings name, and says on stderr what of it cannot be used.
+/// Reads the affinity data that the settings name, and says on stderr what of it cannot be used. Values that seem not to
+/// be what they are taken for are refused.
 pub(crate) fn load(source: &SourceConfig, common: &Common) -> anyhow::Result<Loaded> {
+    match read(source, common)? {
+        (loaded, None) => Ok(loaded),
+        (_, Some(doubt)) => Err(Usage(doubt).into()),
+    }
+}
+
+/// As [`load`], for a run in `folder` that goes on. What its values are was settled when it began: doubts are told, and
+/// only values that would now be others are refused.
+pub(crate) fn load_again(source: &SourceConfig, common: &Common, folder: &Path) -> anyhow::Result<Loaded> {
+    let (loaded, doubt) = read(source, common)?;
+    let now = loaded.table.quantity.label();
+    // Versions that did not know a spelling, as kd-nM, took it for the name of values that they left as they stood.
+    let other = |before: &String| source.quantity.as_ref() == Some(before) && !before.eq_ignore_ascii_case(now);
+    if let Some(before) = audited(folder).filter(other) {
+        let folder = folder.display();
+        return Err(Usage(format!(
+            "the run in {folder} learnt values as they stood in the file; --quantity {before} now makes {now} of them; train them anew, with another --run-dir"
+        ))
+        .into());
+    }
+    if let Some(doubt) = doubt {
+        say(common, &format!("warning: {doubt}"));
+    }
+    Ok(loaded)
+}
+
+/// What an earlier audit, in `folder`, says that the values measure.
+fn audited(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("audit.json")).ok()?;
+    let audit: serde_json::Value = serde_json::from_str(&text).ok()?;
+    Some(audit.get("quantity")?.as_str()?.to_owned())
+}
+
+/// The affinity data that the settings name, and why its values seem not to be what they are taken for.
+fn read(source: &SourceConfig, common: &Common) -> anyhow::Result<(Loaded, Option<String>)> {
     let path = locate(&source.data, common)?;
     let format = source.format.unwrap_or(if path.is_dir() { Format::Deepdta } else { Format::Table });
-    let options = options(source)?;
     match format {
         Format::Deepdta => {
             if !source.column.is_empty() || source.quantity.is_some() {
@@ -47,36 +85,48 @@ pub(crate) fn load(source: &SourceConfig, common: &Common) -> anyhow::Result<Loa
                 let text = format!("{option} is for tables; a folder in DeepDTA's layout says itself what it holds");
                 return Err(Usage(text).into());
             }
-            let (table, folds) = deepdta::read(&path)?;
+            let ligands = source.ligands.unwrap_or_default();
+            let (table, folds) = deepdta::read_with(&path, ligands)?;
             // Of the three forms of the values the first that is there is the one that is read.
             let forms = ["affinity.csv", "affinities_Kd_raw.txt", "Y"];
             let values = forms.into_iter().find(|name| path.join(name).exists());
             let others =
-                ["ligands_can.txt", "proteins.txt", "folds/train_fold_setting1.txt", "folds/test_fold_setting1.txt"];
+                [ligands.file(), "proteins.txt", "folds/train_fold_setting1.txt", "folds/test_fold_setting1.txt"];
             let inputs = values
                 .into_iter()
                 .chain(others)
                 .map(|name| Input::of(name, &path.join(name)))
                 .collect::<Result<_, _>>()
                 .with_context(|| format!("cannot hash the files in {}", path.display()))?;
-            Ok(Loaded { table, folds: Some(folds), inputs, dropped: BTreeMap::new(), refused: Vec::new() })
+            let (dropped, refused) = (BTreeMap::new(), Vec::new());
+            Ok((Loaded { table, folds: Some(folds), inputs, dropped, refused }, None))
         }
         Format::Table => {
-            let found = affinity::read(&path, &options)?;
-            if let (Quantity::Other(name), None) = (&found.value.quantity, &source.quantity) {
-                refuse_constants(name)?;
+            if source.ligands.is_some() {
+                let text = "--ligands is for folders in DeepDTA's layout; of a table, --column smiles=NAME says which \
+                            SMILES to read";
+                return Err(Usage(text.into()).into());
             }
+            let options = options(source)?;
+            let found = affinity::read(&path, &options).map_err(|error| match error {
+                IoError::Column { .. } => {
+                    anyhow!("{error} with --column, as --column value=NAME (also smiles, sequence, drug-id, target-id)")
+                }
+                error => error.into(),
+            })?;
+            // `prepare` leaves beside its table what it was told.
+            let prepared = path.file_name().is_some_and(|name| name == "pairs.csv")
+                && path.parent().and_then(audited).is_some_and(|quantity| quantity == found.value.quantity.label());
+            let doubt = quantity::doubt(&found.value, options.unit, source.quantity.is_some() || prepared);
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let inputs = vec![Input::of(&name, &path).with_context(|| format!("cannot hash {}", path.display()))?];
             let mut dropped = BTreeMap::new();
-            let refused: Vec<(u64, String)> = found.refused.into_iter().map(|row| (row.number, row.problem)).collect();
-            for (_, problem) in &refused {
-                // The part before the particulars, so that like reasons are counted together.
-                let reason = problem.split(['"', '\'', ':', ';']).next().unwrap_or(problem).trim().to_owned();
-                *dropped.entry(reason).or_insert(0) += 1;
+            for row in &found.refused {
+                *dropped.entry(row.kind.unwrap_or("unusable").to_owned()).or_insert(0) += 1;
             }
+            let refused: Vec<(u64, String)> = found.refused.into_iter().map(|row| (row.number, row.problem)).collect();
             say_refused(common, &path, &refused);
-            Ok(Loaded { table: found.value, folds: None, inputs, dropped, refused })
+            Ok((Loaded { table: found.value, folds: None, inputs, dropped, refused }, doubt))
         }
     }
 }
@@ -95,18 +145,6 @@ fn say_refused(common: &Common, path: &Path, refused: &[(u64, String)]) {
         let _ = write!(text, "\n  and {more} more");
     }
     say(common, &text);
-}
-
-/// Refuses a column of constants whose unit nobody said: as they stand, the weakest binder has the largest value.
-fn refuse_constants(column: &str) -> Result<(), Usage> {
-    let name = column.to_ascii_lowercase();
-    let head = name.split(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
-    if !["kd", "ki", "ic50", "ec50"].contains(&head) {
-        return Ok(());
-    }
-    Err(Usage(format!(
-        "column {column} seems to hold constants, of which the smallest bind tightest; say what they are with --quantity kd-nm, kd-um or kd-m (each becomes pKd), or with --quantity NAME if larger values bind tighter"
-    )))
 }
 
 fn options(source: &SourceConfig) -> anyhow::Result<AffinityOptions> {
@@ -128,40 +166,43 @@ fn options(source: &SourceConfig) -> anyhow::Result<AffinityOptions> {
         };
         *place = Some(name.to_owned());
     }
-    (options.unit, options.quantity) = match source.quantity.as_deref() {
-        None => (Unit::AsIs, None),
-        Some("kd-nm") => (Unit::Nanomolar, Some(Quantity::Pkd)),
-        Some("kd-um") => (Unit::Micromolar, Some(Quantity::Pkd)),
-        Some("kd-m") => (Unit::Molar, Some(Quantity::Pkd)),
-        Some("pkd") => (Unit::AsIs, Some(Quantity::Pkd)),
-        Some("kiba") => (Unit::AsIs, Some(Quantity::KibaScore)),
-        Some(other) => (Unit::AsIs, Some(Quantity::Other(other.to_owned()))),
-    };
+    if let Some(name) = &source.quantity {
+        let (unit, quantity) = quantity::named(name)?;
+        (options.unit, options.quantity) = (unit, Some(quantity));
+    }
     Ok(options)
 }
 
 /// Divides the rows as the configuration asks.
 pub(crate) fn plan(loaded: &Loaded, config: &StudyConfig) -> anyhow::Result<Plan> {
-    Ok(Plan::new(&loaded.table, loaded.folds.as_ref(), config.split, config.test_fraction, config.seed)?)
-}
-
-/// Writes the rows of every part to `splits/fold-0.tsv` and so on.
-pub(crate) fn write_splits(folder: &RunFolder, plan: &Plan) -> anyhow::Result<()> {
-    let splits = folder.file("splits")?;
-    std::fs::create_dir_all(&splits).with_context(|| format!("cannot create {}", splits.display()))?;
-    Ok(plan.write(&splits)?)
+    let StudyConfig { split, test_fraction, seed, .. } = *config;
+    Plan::new(&loaded.table, loaded.folds.as_ref(), split, test_fraction, seed).map_err(|error| {
+        let empty = match &error {
+            PlanError::Split(SplitError::Undividable { cause: DataError::EmptyPart { part, .. }, .. }) => Some(*part),
+            _ => None,
+        };
+        match empty {
+            None => error.into(),
+            Some(Part::Test) => anyhow!("{error} with --set test_fraction=SHARE, which is {test_fraction:.3} now"),
+            Some(_) => anyhow!("{error} with a smaller --set test_fraction=SHARE, which is {test_fraction:.3} now"),
+        }
+    })
 }
 
 /// The audit of a study's data, with what its network does not read of the strings.
 pub(crate) fn audit(study: &Study<'_>) -> Audit {
     let (entities, network) = (study.entities(), &study.config().network);
-    let lengths = [("SMILES", network.smiles_length), ("sequence", network.protein_length)];
+    let unit = match study.config().tokenizer {
+        TokenizerKind::DeepDta => "characters",
+        TokenizerKind::Chemistry => "tokens",
+    };
+    let lengths = [("SMILES", network.smiles_length, unit), ("sequence", network.protein_length, "characters")];
     let reports = [&entities.drug_report, &entities.target_report];
     lengths.into_iter().zip(reports).fold(
         Audit::new(study.table(), &study.plan().whole()),
-        |audit, ((name, length), report)| {
+        |audit, ((name, length, unit), report)| {
             let unknown = report.unknown.values().sum();
-            audit.with_reading(format!("{name}, {length} characters"), report.texts, report.truncated, unknown)
+            audit.with_reading(format!("{name}, {length} {unit}"), report.texts, report.truncated, unknown)
         },
     )
 }
@@ -169,8 +210,9 @@ pub(crate) fn audit(study: &Study<'_>) -> Audit {
 /// The study that only divides the rows and looks at them.
 pub(crate) fn study_config(settings: &SplitConfig, loaded: &Loaded) -> anyhow::Result<StudyConfig> {
     let split = split_kind(&settings.split, loaded)?;
-    let SplitConfig { seed, test_fraction, .. } = *settings;
-    let config = StudyConfig { split, seed, test_fraction, ..StudyConfig::default() }.resolved();
+    let SplitConfig { seed, test_fraction, tokenizer, .. } = *settings;
+    let network = settings.network.clone();
+    let config = StudyConfig { split, seed, test_fraction, tokenizer, network, ..StudyConfig::default() }.resolved();
     config.validate()?;
     Ok(config)
 }

@@ -4,12 +4,12 @@
 use crate::cli::counted;
 use crate::config::RunConfig;
 use crate::inputs::Loaded;
-use crate::train::results_table;
+use crate::train::{interval_table, legend, results_table};
 use drug::audit::Audit;
 use drug::baselines::Baseline;
 use drug::model::{AffinityModel, Calibration};
-use drug::study::{Protocol, Scores, Study};
-use drug::tokens::TokenReport;
+use drug::study::{Protocol, Scores, Study, TokenizerKind};
+use drug::tokens::{TokenReport, Tokenizer};
 use workbench::figure::{Axes, Group, Panel, Series, boxes, calibration, histograms, scatter};
 use workbench::page::{self, Figures};
 use workbench::record::{DataRecord, Environment, RunMetrics};
@@ -52,51 +52,68 @@ pub(crate) fn write(folder: &RunFolder, f: &Findings<'_>) -> anyhow::Result<()> 
 }
 
 fn result(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
-    let quantity = f.loaded.table.quantity.label();
+    let (quantity, protocol) = (&f.loaded.table.quantity, f.study.config().protocol);
     let measured = f.loaded.table.values(f.study.plan().test());
-    let mut section = Section::new("Results").table(results_table(f.metrics, f.baselines));
-    let caption = "95 % intervals of the first model, by resampling whole groups of the test part";
-    section = section.table(page::intervals(caption, &f.metrics.metrics));
-    if f.study.config().protocol == Protocol::Paper {
+    let mut section = Section::new("Results")
+        .table(results_table(f.metrics, f.baselines))
+        .definitions(legend(f.metrics, protocol, quantity))
+        .table(interval_table(f.metrics));
+    if protocol == Protocol::Paper {
         section = section.warning(
             "The paper's protocol stops training on the test part and counts half of the comparable pairs in the concordance index. Its numbers compare with the published ones; they do not say how well the model will do on new pairs.",
         );
     }
-    let notes: Vec<String> = [("mse", "MSE"), ("ci", "CI"), ("rm2", "rm²")]
+    let scores: Vec<String> = [("mse", "MSE"), ("ci", "CI"), ("rm2", "rm²")]
         .iter()
         .filter_map(|(key, name)| f.ensemble_scores.get(*key).map(|v| format!("{name} {v:.3}")))
         .collect();
+    let of = match f.metrics.models {
+        1 => "The model".to_owned(),
+        n => format!("Mean of {n} models"),
+    };
+    let notes = [format!("{of}: {}", scores.join(", "))];
+    let quantity = quantity.label();
     let axes = Axes {
         title: "Predicted against measured",
         x: &format!("measured {quantity}"),
         y: &format!("predicted {quantity}"),
     };
     let svg = scatter(&axes, &measured, f.ensemble, &notes)?;
-    Ok(section.figure("Mean prediction of the models for each pair of the test part.", figures.keep("scatter", svg)?))
+    let caption = match f.metrics.models {
+        1 => "Prediction of the model for each pair of the test part.",
+        _ => "Mean prediction of the models for each pair of the test part.",
+    };
+    Ok(section.figure(caption, figures.keep("scatter", svg)?))
 }
 
 fn data(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let table = &f.loaded.table;
     let quantity = table.quantity.label();
-    let mut section = Section::new("Data and audit")
-        .definitions([
-            ("Drugs", table.drugs.len().to_string()),
-            ("Targets", table.targets.len().to_string()),
-            ("Measured pairs", table.pairs.len().to_string()),
-            ("Rows dropped", page::dropped(f.record)),
-        ])
-        .code(f.audit.to_text());
+    let mut facts = vec![
+        ("Drugs", table.drugs.len().to_string()),
+        ("Targets", table.targets.len().to_string()),
+        ("Measured pairs", table.pairs.len().to_string()),
+        ("Rows dropped", page::dropped(f.record)),
+    ];
+    let unreadable = f.audit.drugs.unreadable;
+    if unreadable > 0 {
+        let text = format!("{}, whose rows are kept; the network reads them as strings", counted(unreadable, "drug"));
+        facts.push(("No molecules", text));
+    }
+    facts.push(("SMILES read as", vocabulary(f.models)));
+    let mut section = Section::new("Data and audit").definitions(facts).code(f.audit.to_text());
     let split = f.study.plan().split(0);
     let (train, test) = (table.values(&split.train), table.values(&split.test));
     let axes = Axes { title: "Measured values by part", x: quantity, y: "% of the part" };
     let panels = [Panel { name: "training", values: &train }, Panel { name: "test", values: &test }];
     let svg = histograms(&axes, &panels, 40)?;
     section = section.figure("Distribution of the measured values.", figures.keep("values", svg)?);
-    let strings = Table::new("Strings that the network does not read whole")
-        .text("string")
-        .number("strings")
-        .number("truncated")
-        .number("unknown characters");
+    // Fitted vocabularies differ from model to model.
+    let caption = match f.study.config().tokenizer {
+        TokenizerKind::DeepDta => "Strings that the network does not read whole",
+        TokenizerKind::Chemistry => "Strings that the first model does not read whole",
+    };
+    let strings = Table::new(caption).text("string").number("strings").number("truncated").number("unknown");
     let row = |name: &str, report: &TokenReport| {
         [
             name.to_owned(),
@@ -119,7 +136,6 @@ fn learning(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
     let mut section = Section::new("Learning");
     // What the published code watches is the test part, and a curve of it must not be called anything else.
     let paper = f.study.config().protocol == Protocol::Paper;
-    let watched = if paper { "the test part, as in the paper's code" } else { "half of the fold left out" };
     for (i, model) in f.models.iter().enumerate() {
         let found = figures.curves(&model.log)?;
         let named = |name: &str| if paper { name.replace("validation", "test") } else { name.to_owned() };
@@ -127,12 +143,42 @@ fn learning(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
             found.iter().filter(|c| !c.name.ends_with("ci")).map(|c| (named(&c.name), &c.points)).collect();
         let series: Vec<Series<'_>> = shown.iter().map(|(name, points)| Series { name, points }).collect();
         let axes = Axes { title: "Learning curves", x: "epoch", y: "mean squared error" };
-        let epochs = counted(model.epochs, "epoch");
-        let caption = format!("Model {i}: {epochs}. Training was stopped by {watched}.");
+        let caption = format!("Model {i} {}.", ended(model.epochs, f.study.config().epochs, model.best_epoch, paper));
         let name = format!("learning-{i}");
         section = figures.lines(section, (&name, &caption), &axes, &series, page::best(model.best_epoch))?;
     }
     Ok(section)
+}
+
+/// How the training of a model ended that ran `epochs` of at most `limit` epochs, and whose error was least after the
+/// epoch `best`, counted from 0; see the table of [`drug::study`] for the protocols.
+fn ended(epochs: usize, limit: usize, best: Option<usize>, paper: bool) -> String {
+    let ran = match epochs {
+        1 => "ran 1 epoch".to_owned(),
+        n if n < limit => format!("was stopped after {n} epochs"),
+        n => format!("ran all {n} epochs"),
+    };
+    match best.map(|epoch| epoch + 1) {
+        Some(best) if paper => format!(
+            "{ran}; the last one's weights are kept. The error on the test part, which the paper's code watches, was least after epoch {best}"
+        ),
+        Some(best) => {
+            format!("{ran}; the weights of epoch {best} are kept, whose error on half of the fold left out was least")
+        }
+        None => ran,
+    }
+}
+
+/// What the models' tokenisers cut SMILES strings into, and how many labels they have.
+fn vocabulary(models: &[Trained<AffinityModel>]) -> String {
+    let tokenizers = || models.iter().map(|model| &model.model.card.tokenizers.drug);
+    let name = tokenizers().next().map_or("", Tokenizer::name);
+    match (tokenizers().map(Tokenizer::size).min(), tokenizers().map(Tokenizer::size).max()) {
+        (Some(least), Some(most)) if least < most => {
+            format!("{name}, {least} to {most} labels, fitted on what each model learns from")
+        }
+        (_, most) => format!("{name}, {} labels", most.unwrap_or_default()),
+    }
 }
 
 /// Levels at which the coverage of the interval is read off.
@@ -172,11 +218,21 @@ fn errors(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
         );
     }
 
-    let lengths = [f.config.study.network.smiles_length, f.config.study.network.protein_length];
+    // All models cut the strings alike.
+    let card = &f.models[0].model.card;
+    let cut_drugs: Vec<bool> = table
+        .drugs
+        .iter()
+        .map(|drug| card.tokenizers.drug.encode(&drug.smiles, card.config.smiles_length).truncated())
+        .collect();
+    let cut_targets: Vec<bool> = table
+        .targets
+        .iter()
+        .map(|target| card.tokenizers.protein.encode(&target.sequence, card.config.protein_length).truncated())
+        .collect();
     let cut = |row: usize| {
         let pair = table.pairs[row];
-        let (drug, target) = (&table.drugs[pair.drug as usize], &table.targets[pair.target as usize]);
-        drug.smiles.chars().count() > lengths[0] || target.sequence.chars().count() > lengths[1]
+        cut_drugs[pair.drug as usize] || cut_targets[pair.target as usize]
     };
     let residuals: Vec<(bool, f64)> =
         rows.iter().zip(measured.iter().zip(f.ensemble)).map(|(&row, (m, p))| (cut(row), p - m)).collect();
@@ -195,4 +251,35 @@ fn errors(f: &Findings<'_>, figures: Figures<'_>) -> anyhow::Result<Section> {
         residuals.len()
     );
     Ok(section.figure(caption, figures.keep("residuals", svg)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caption_says_how_training_ended_and_whose_weights_are_kept() {
+        for (epochs, best, paper, beginning, end) in [
+            (
+                30,
+                Some(22),
+                false,
+                "ran all 30 epochs; the weights of epoch 23 are kept",
+                "half of the fold left out was least",
+            ),
+            (
+                18,
+                Some(2),
+                false,
+                "was stopped after 18 epochs; the weights of epoch 3",
+                "half of the fold left out was least",
+            ),
+            (30, Some(22), true, "ran all 30 epochs; the last one's weights are kept", "was least after epoch 23"),
+            (31, None, false, "ran all 31 epochs", "epochs"),
+            (1, Some(0), false, "ran 1 epoch; the weights of epoch 1", "least"),
+        ] {
+            let text = ended(epochs, 30, best, paper);
+            assert!(text.starts_with(beginning) && text.ends_with(end), "{text}");
+        }
+    }
 }

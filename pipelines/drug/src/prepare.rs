@@ -1,7 +1,7 @@
 //! `prepare`: files to one checked table, with its audit and its split.
 
 use crate::cli::Prepare;
-use crate::config::SplitConfig;
+use crate::config::{SplitConfig, not_resumed};
 use crate::inputs;
 use drug::chem::Molecule;
 use drug::study::Study;
@@ -13,12 +13,13 @@ use workbench::record::DataRecord;
 use workbench::run::RunFolder;
 
 pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
+    not_resumed(common, "prepare")?;
     let Some(settings) = SplitConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
     let loaded = inputs::load(&settings.source, common)?;
     let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
-    let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
-    inputs::write_splits(&folder, &plan)?;
+    let folder = RunFolder::open(&common.run_dir_or("prepared"), false)?;
+    plan.write(&folder.splits()?)?;
     folder.write("pairs.csv", drug::io::affinity::to_csv(&loaded.table)?)?;
     let mut drugs = String::from("id\tsmiles\tcanonical\tproblem\n");
     for drug in &loaded.table.drugs {

@@ -2,7 +2,7 @@
 
 mod results;
 
-pub(crate) use self::results::table as results_table;
+pub(crate) use self::results::{LEVEL, RESAMPLES, interval_table, legend, table as results_table};
 
 use crate::cli::Train;
 use crate::config::{self, RunConfig};
@@ -10,11 +10,13 @@ use crate::inputs::{self, Loaded};
 use crate::page::{self, Findings};
 use anyhow::Context;
 use drug::model::{AffinityModel, Ensemble};
+use drug::seen::{self, Seen};
 use drug::study::{Plan, Study};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
+use workbench::config::earlier;
 use workbench::data::whole;
 use workbench::observe::say;
 use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, peak_memory_mb};
@@ -29,7 +31,11 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
     let source = config.source.as_mut().context("the configuration names no data")?;
     // Written down whole, so that the run can be continued from another folder and without --data-root.
     source.data = whole(&source.data, common)?;
-    let loaded = inputs::load(source, common)?;
+    let loaded = if earlier::<RunConfig>(common, &run_dir)?.is_some() {
+        inputs::load_again(source, common, &run_dir)?
+    } else {
+        inputs::load(source, common)?
+    };
     let resume = format!("galen-drug train --run-dir {} --resume", quoted(&run_dir));
     study(common, &config, &loaded, &run_dir, &resume, stop)
 }
@@ -47,7 +53,10 @@ pub(crate) fn study(
     let plan = inputs::plan(loaded, &config.study)?;
     let record = record(loaded, &plan, config);
     let run = open(common, run_dir, config, &record, resume)?;
-    inputs::write_splits(&run.folder, &plan)?;
+    plan.write(&run.folder.splits()?)?;
+    // Every row that has a part in a model: the fold that one leaves out, others learn from.
+    let trained_on = Seen::new(&loaded.table, &plan.whole().train);
+    run.folder.write(&format!("model/{}", seen::FILE), trained_on.to_bytes())?;
     let study = Study::new(&loaded.table, plan, config.study.clone())?;
     let audit = inputs::audit(&study);
     run.folder.write_json("audit.json", &audit)?;
@@ -73,7 +82,8 @@ pub(crate) fn study(
     let predictions = models.iter().map(|m| study.predict(&m.model, test)).collect::<Result<Vec<_>, _>>()?;
     let scores = predictions.iter().map(|p| study.score(p)).collect::<Result<Vec<_>, _>>()?;
     let ensemble = results::mean_of(&predictions);
-    let intervals = results::intervals(&study, &loaded.table.values(test), &predictions[0])?;
+    let ensemble_scores = study.score(&ensemble)?;
+    let intervals = results::intervals(&study, &loaded.table.values(test), &ensemble)?;
     let together = Ensemble::new(models.iter().map(|m| m.model.clone()).collect())?;
     results::write_predictions(&run.folder, &study, loaded, &together, &ensemble)?;
 
@@ -85,7 +95,7 @@ pub(crate) fn study(
         models: models.len(),
         seeds: (0..models.len()).map(|i| study.seed(i)).collect(),
         epochs: models.iter().map(|m| m.epochs).collect(),
-        metrics: results::summaries(&scores, &intervals),
+        metrics: results::summaries(&scores, &ensemble_scores, &intervals),
         baselines: baselines.iter().map(|b| (b.name.clone(), b.mean())).collect(),
         data: DataSummary {
             rows: loaded.table.pairs.len(),
@@ -108,7 +118,7 @@ pub(crate) fn study(
         baselines: &baselines,
         models: &models,
         ensemble: &ensemble,
-        ensemble_scores: study.score(&ensemble)?,
+        ensemble_scores,
     };
     page::write(&run.folder, &findings)?;
     run.folder.write_json(METRICS, &metrics)?;

@@ -1,4 +1,5 @@
 //! The command line, and what is said to who typed it.
+#![allow(clippy::doc_markdown, reason = "documentation comments are the help here, which shows backticks as they are")]
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,14 +37,13 @@ pub(crate) enum Verb {
     Audit(Audit),
     /// Find who has a disease by rules of laboratory values, codes and notes, and count by arm
     Phenotype(Phenotype),
-    /// Look codes up: ICD-9, ICD-10, CCS, NDC, `RxNorm`, ATC, with the maps between them
+    /// Look codes up: ICD-9, ICD-10, CCS, NDC, RxNorm, ATC, with the maps between them
     Codes(Codes),
     /// List the published systems this binary has
     Systems,
     /// Train, judge and use a model on records generated on the spot
     Demo(Demo),
     /// Run a published study whose models are no yes-or-no predictors
-    #[command(hide = true)]
     Experiment(Experiment),
     /// Measure speed
     #[command(hide = true)]
@@ -66,9 +66,9 @@ pub(crate) enum Format {
     Omop,
     /// FHIR R4 bundles or NDJSON: a file, a folder or an archive of them
     Fhir,
-    /// `PhysioNet` 2012: a folder of the published text files, or the parquet files of its sets
+    /// PhysioNet 2012: a folder of the published text files, or the parquet files of its sets
     P12,
-    /// The UCI diabetes set of 130 hospitals: `diabetic_data.csv`
+    /// The UCI diabetes set of 130 hospitals: diabetic_data.csv
     Diabetes130,
     /// Any table, by a mapping file (--mapping)
     Mapping,
@@ -77,7 +77,7 @@ pub(crate) enum Format {
 /// Where records come from, and what is asked of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Source {
-    /// Folder or file; names such as `ehr/physionet2012` are looked up under the data root
+    /// Folder or file; names such as ehr/physionet2012 are looked up under the data root
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
     /// Layout [default: told by what is there]
@@ -92,7 +92,7 @@ pub(crate) struct Source {
     /// Labels in the MEDS schema instead of a task
     #[arg(long, value_name = "FILE.parquet")]
     pub(crate) labels: Option<PathBuf>,
-    /// Part of a set: of `PhysioNet` 2012 a, b or both (b is held out); of the diabetes set all, which keeps stays that
+    /// Part of a set: of PhysioNet 2012 a, b or both (b is held out); of the diabetes set all, which keeps stays that
     /// ended in death or a hospice
     #[arg(long, value_name = "NAME")]
     pub(crate) part: Option<String>,
@@ -115,7 +115,7 @@ pub(crate) struct Prepare {
     /// does not know stands for it
     #[arg(long, value_name = "FOLDER")]
     pub(crate) maps: Option<PathBuf>,
-    /// Folder of the drug tables, or of the files of an `RxNorm` release
+    /// Folder of the drug tables, or of the files of an RxNorm release
     #[arg(long, value_name = "FOLDER", requires = "maps")]
     pub(crate) drugs: Option<PathBuf>,
 }
@@ -242,10 +242,10 @@ pub(crate) struct Codes {
     /// Codes, as 250.00, E11.9, ICD9CM/4280 or a drug's number
     #[arg(value_name = "CODE", required = true)]
     pub(crate) code: Vec<String>,
-    /// Folder of the code tables [default: `ehr/icd_maps` under the data root]
+    /// Folder of the code tables [default: ehr/icd_maps under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) maps: Option<PathBuf>,
-    /// Folder of the drug tables, or of the files of an `RxNorm` release [default: `ehr/drug_maps` under the data root]
+    /// Folder of the drug tables, or of the files of an RxNorm release [default: ehr/drug_maps under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) drugs: Option<PathBuf>,
 }
@@ -269,7 +269,7 @@ pub(crate) enum Which {
     DynamicDeephit,
     /// Skip-gram vectors of codes against their categories
     CodeEmbeddings,
-    /// `Med2Vec`: vectors of codes and visits, and what the next visit will bring
+    /// Med2Vec: vectors of codes and visits, and what the next visit will bring
     Med2vec,
 }
 
@@ -284,7 +284,7 @@ pub(crate) struct Experiment {
     /// Layout [default: told by what is there]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
-    /// Folder of the code tables [default: `ehr/icd_maps` under the data root]
+    /// Folder of the code tables [default: ehr/icd_maps under the data root]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) maps: Option<PathBuf>,
     #[command(flatten)]

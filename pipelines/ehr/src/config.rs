@@ -8,12 +8,11 @@ use nn_core::config::in_range;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, choice, resolve};
+use workbench::config::{Flags, choice, earlier, resolve};
 use workbench::data::{DatasetError, whole};
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
 
-pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, not_resumed, print, settings, without_run_folder};
 
 /// Memory that a conversion uses where nothing else is said.
 const MEMORY: &str = "4GiB";
@@ -121,11 +120,6 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// The settings of the run in `folder`, where there is one that is to be continued.
-    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
-        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
-    }
-
     /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
     /// continued starts from its own settings, so that they need not be said again.
     pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
@@ -137,7 +131,7 @@ impl RunConfig {
             let config = Self::over(&fresh, common, args)?;
             Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
         };
-        match Self::earlier(common, &folder)? {
+        match earlier::<Self>(common, &folder)? {
             Some(earlier) if earlier.source.is_none() => {
                 let folder = folder.display();
                 Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
@@ -209,13 +203,48 @@ fn chosen_system(common: &Common, args: &Train) -> String {
     named.unwrap_or_else(|| told.to_owned())
 }
 
-/// Settings of the commands that only read records: `evaluate`, `predict`, `explain`, `phenotype`.
+/// Settings of `phenotype`, which computes nothing.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RecordsConfig {
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl RecordsConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
+        let found = settings(&Self::default(), common, source(Flags::new(), args))?;
+        found.as_ref().map_or(Ok(()), |config| named(&config.source))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `evaluate`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EvaluateConfig {
+    /// Where to compute.
+    pub(crate) device: String,
+    /// Seed of the resamples behind intervals.
+    pub(crate) seed: u64,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl EvaluateConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), seed: 1, source: SourceConfig::default() };
+        let found = settings(&defaults, common, source(Flags::new(), args))?;
+        found.as_ref().map_or(Ok(()), |config| named(&config.source))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `predict` and `explain`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReadConfig {
     /// Where to compute.
     pub(crate) device: String,
-    /// Seed of intervals.
-    pub(crate) seed: u64,
     /// Patients that are drawn or explained.
     pub(crate) shown: usize,
     /// The data.
@@ -225,7 +254,7 @@ pub(crate) struct ReadConfig {
 impl ReadConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source, shown: Option<usize>) -> anyhow::Result<Option<Self>> {
-        let defaults = Self { device: "cpu".into(), seed: 1, shown: 4, source: SourceConfig::default() };
+        let defaults = Self { device: "cpu".into(), shown: 4, source: SourceConfig::default() };
         let found = settings(&defaults, common, source(Flags::new().set("shown", shown), args))?;
         if let Some(config) = &found {
             in_range("shown", config.shown, 1..=1000)?;
@@ -238,8 +267,6 @@ impl ReadConfig {
 /// Settings of `prepare` and `audit`; they name their fields as those of `train` are named.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SetConfig {
-    /// Where to compute.
-    pub(crate) device: String,
     /// Seed of the split.
     pub(crate) seed: u64,
     /// How subjects are divided.
@@ -256,7 +283,6 @@ impl SetConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
         let defaults = Self {
-            device: "cpu".into(),
             seed: 1,
             division: SplitConfig::default(),
             inputs: InputConfig::default(),
@@ -285,6 +311,17 @@ impl SetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Verb};
+    use clap::Parser;
+
+    #[test]
+    fn what_computes_nothing_takes_no_device() {
+        let words = ["galen-ehr", "audit", "--data", "x", "--device", "cpu"];
+        let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
+        let Verb::Audit(args) = verb else { panic!("another command") };
+        let error = SetConfig::new(&common, &args.source, None).unwrap_err().to_string();
+        assert!(error.contains("unknown key \"device\""), "{error}");
+    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

@@ -1,7 +1,7 @@
 //! `evaluate`: trained models against labelled records that they have not learnt from.
 
 use crate::cli::{Evaluate, counted};
-use crate::config::{ReadConfig, without_run_folder};
+use crate::config::{EvaluateConfig, without_run_folder};
 use crate::inputs;
 use crate::train::{SHOWN, groups_of};
 use ehr::evaluate::{Judged, Recalibration, SCORES, logit, subgroups};
@@ -20,7 +20,7 @@ const LEVEL: f64 = 0.95;
 
 pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {
     without_run_folder(common, "evaluate")?;
-    let Some(settings) = ReadConfig::new(common, &args.source, None)? else { return Ok(()) };
+    let Some(settings) = EvaluateConfig::new(common, &args.source)? else { return Ok(()) };
     let device = nn_core::compute::device(&settings.device)?;
     let ensemble = Ensemble::load(&args.model, &device)?;
     let loaded = inputs::load(common, &settings.source)?;

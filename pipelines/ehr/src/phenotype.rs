@@ -1,7 +1,7 @@
 //! `phenotype`: who has a disease, by a rule of laboratory values, codes and words, counted by arm.
 
 use crate::cli::{Phenotype as Arguments, Source, counted};
-use crate::config::{ReadConfig, without_run_folder};
+use crate::config::{RecordsConfig, without_run_folder};
 use crate::inputs;
 use crate::predict::write;
 use ehr::phenotype::{Found, Phenotype};
@@ -15,7 +15,7 @@ pub(crate) fn run(common: &Common, args: &Arguments) -> anyhow::Result<()> {
     without_run_folder(common, "phenotype")?;
     let source =
         Source { data: args.source.data.clone().or_else(|| args.dataset.as_deref().map(known)), ..args.source.clone() };
-    let Some(settings) = ReadConfig::new(common, &source, None)? else { return Ok(()) };
+    let Some(settings) = RecordsConfig::new(common, &source)? else { return Ok(()) };
     let path = Path::new(&args.rule);
     let rule = if path.is_file() { Phenotype::load(path)? } else { Phenotype::shipped(&args.rule)? };
     let loaded = inputs::load(common, &settings.source)?;

@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
 use workbench::observe::say;
 use workbench::record::{DataRecord, DataSummary, RunMetrics, peak_memory_mb};
-use workbench::run::{METRICS, REPORT, RunFolder};
+use workbench::run::{METRICS, REPORT};
 use workbench::training::{Trained, quoted};
 
 pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -71,7 +71,7 @@ pub(crate) fn study_of(
     let plan = Plan::new(&loaded.events, &asked.labels, loaded.split.as_ref(), settings)?;
     let record = inputs::record(loaded, asked, &plan);
     let run = run::open(common, run_dir, config, &record, resume)?;
-    write_splits(&run.folder, &plan)?;
+    plan.write(&run.folder.splits()?)?;
     let study =
         Study::new(&loaded.events, &asked.labels, (&config.dataset, asked.predicts.clone()), plan, settings.clone())?;
     let audit = study.audit(0, asked, &config.audit)?;
@@ -141,13 +141,6 @@ pub(crate) fn study_of(
         writeln!(out, "\nreport: {}", run.folder.file(REPORT)?.display())?;
     }
     Ok(metrics)
-}
-
-/// Writes the rows of every part to `splits/model-0.tsv` and so on.
-fn write_splits(folder: &RunFolder, plan: &Plan) -> anyhow::Result<()> {
-    let splits = folder.file("splits")?;
-    std::fs::create_dir_all(&splits).with_context(|| format!("cannot create {}", splits.display()))?;
-    Ok(plan.write(&splits)?)
 }
 
 /// Scores by baseline, each the mean over the models that it stands beside.

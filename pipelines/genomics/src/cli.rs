@@ -1,4 +1,5 @@
 //! The command line, and what is said to who typed it.
+#![allow(clippy::doc_markdown, reason = "documentation comments are the help here, which shows backticks as they are")]
 
 mod source;
 
@@ -36,7 +37,8 @@ pub(crate) enum Verb {
     Predict(Predict),
     /// Score the variants of a VCF file, one output record for each input record
     Variants(Variants),
-    /// Show which bases a prediction rests on, and the motifs that a model has learnt
+    /// Show which bases a prediction rests on, and the motifs that a model has learnt; writes to --run-dir
+    /// [default: explanation]
     Explain(Explain),
     /// Look for composition, duplicates and leakage that make a score say less than it seems to
     Audit(Audit),
@@ -46,12 +48,11 @@ pub(crate) enum Verb {
     Systems,
     /// Train, judge, explain and score variants on a genome generated on the spot
     Demo(Demo),
+    /// Run a published study whose input is no sequence
+    Experiment(Experiment),
     /// Measure speed
     #[command(hide = true)]
     Bench(Bench),
-    /// Run an experiment whose input is no sequence
-    #[command(hide = true)]
-    Experiment(Experiment),
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +88,7 @@ pub(crate) struct Train {
     /// Motif database in MEME format that the motifs of the first model are compared with
     #[arg(long, value_name = "FILE.meme")]
     pub(crate) motifs: Option<PathBuf>,
-    /// Name that the motif which the model rests on most should have there; recorded as `motif_recovered`
+    /// Name that the motif which the model rests on most should have there; recorded as motif_recovered
     #[arg(long, value_name = "NAME")]
     pub(crate) expect_motif: Option<String>,
 }

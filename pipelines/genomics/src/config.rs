@@ -13,11 +13,11 @@ use nn_core::config::{ConfigError, in_range};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve};
+use workbench::config::{Flags, earlier, resolve};
+use workbench::data::whole;
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
 
-pub(crate) use workbench::config::{DeviceConfig, NoConfig, choice, print, settings, without_run_folder};
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, choice, not_resumed, print, settings, without_run_folder};
 
 /// Where labelled sequences come from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -59,14 +59,14 @@ pub(crate) struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// Makes every path whole with `whole`, so that a run can be continued from another folder.
-    pub(crate) fn located(&mut self, whole: impl Fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
-        self.data = whole(&self.data)?;
+    /// Makes every path whole, so that a run can be continued from another folder and without `--data-root`.
+    pub(crate) fn located(&mut self, common: &Common) -> anyhow::Result<()> {
+        self.data = whole(&self.data, common)?;
         let sequences =
             [&mut self.test, &mut self.test_negatives, &mut self.genome, &mut self.alias, &mut self.exclude];
         let tables = [&mut self.labels, &mut self.landmarks, &mut self.graph, &mut self.body];
         for path in sequences.into_iter().chain(tables).flatten() {
-            *path = whole(path)?;
+            *path = whole(path, common)?;
         }
         if let Some(sums) = &mut self.sums {
             // it need not be there yet
@@ -74,12 +74,12 @@ impl SourceConfig {
         }
         for text in &mut self.bam {
             let (name, path) = crate::coverage::named(text)?;
-            *text = format!("{name}={}", whole(path)?.display());
+            *text = format!("{name}={}", whole(path, common)?.display());
         }
         if let Some(negatives) = &mut self.negatives
             && !crate::inputs::MADE.contains(&negatives.as_str())
         {
-            *negatives = whole(Path::new(negatives.as_str()))?.to_string_lossy().into_owned();
+            *negatives = whole(Path::new(negatives.as_str()), common)?.to_string_lossy().into_owned();
         }
         Ok(())
     }
@@ -160,11 +160,6 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// The settings of the run in `folder`, where there is one that is to be continued.
-    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
-        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
-    }
-
     /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
     /// continued starts from its own settings, so that they need not be said again.
     pub(crate) fn for_train(common: &Common, args: &Train) -> anyhow::Result<(Self, PathBuf)> {
@@ -178,7 +173,7 @@ impl RunConfig {
             let config = Self::over(&fresh, common, args)?;
             Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
         };
-        match Self::earlier(common, &folder)? {
+        match earlier::<Self>(common, &folder)? {
             Some(earlier) if earlier.source.is_none() => {
                 let folder = folder.display();
                 Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
@@ -254,11 +249,45 @@ pub(crate) fn chosen_system(common: &Common, option: Option<&str>) -> Option<Str
     option.map(str::to_owned).or_else(|| choice(common, "network.system"))
 }
 
-/// Settings of `prepare`, `audit` and `evaluate`; they name their fields as those of `train` are named.
+/// Refuses a source without data.
+fn named(source: &SourceConfig) -> Result<(), Usage> {
+    if source.data.as_os_str().is_empty() {
+        return Err(Usage("no data is named; give --data FILE (sequences, intervals or genes)".into()));
+    }
+    Ok(())
+}
+
+/// Settings of `evaluate`; they name their fields as those of `train` are named.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SplitConfig {
+pub(crate) struct EvaluateConfig {
     /// Where to compute.
     pub(crate) device: String,
+    /// Seed of negatives.
+    pub(crate) seed: u64,
+    /// Bases of each window; by default as many as the model reads.
+    pub(crate) window: Option<usize>,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl EvaluateConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
+        if args.single_strand {
+            let text = "a model knows itself which strands count; leave out --single-strand";
+            return Err(Usage(text.into()).into());
+        }
+        let (seed, data) = (StudyConfig::default().seed, SourceConfig::default());
+        let defaults = Self { device: "cpu".into(), seed, window: None, source: data };
+        let found = settings(&defaults, common, source(Flags::new(), args))?;
+        found.as_ref().map_or(Ok(()), |config| named(&config.source))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `prepare` and `audit`; they name their fields as those of `train` are named.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SplitConfig {
     /// Seed of split and negatives.
     pub(crate) seed: u64,
     /// How to divide the rows; `auto` is told by the data.
@@ -281,17 +310,14 @@ impl SplitConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
         let StudyConfig { seed, test_fraction, strands, .. } = StudyConfig::default();
-        let (device, window, test_contigs) = ("cpu".to_owned(), None, Vec::new());
-        let (split_kind, data) = (AUTO.to_owned(), SourceConfig::default());
-        let reads = Reads::default();
+        let (split_kind, test_contigs) = (AUTO.to_owned(), Vec::new());
+        let (reads, data) = (Reads::default(), SourceConfig::default());
         let defaults =
-            Self { device, seed, split: split_kind, test_fraction, test_contigs, window, strands, reads, source: data };
+            Self { seed, split: split_kind, test_fraction, test_contigs, window: None, strands, reads, source: data };
         let found = settings(&defaults, common, source(Flags::new(), args).set("split", split))?;
         if let Some(config) = &found {
             in_range("test_fraction", config.test_fraction, 0.01..=0.9)?;
-            if config.source.data.as_os_str().is_empty() {
-                return Err(Usage("no data is named; give --data FILE (sequences, intervals or genes)".into()).into());
-            }
+            named(&config.source)?;
         }
         Ok(found)
     }
@@ -300,6 +326,17 @@ impl SplitConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Verb};
+    use clap::Parser;
+
+    #[test]
+    fn what_computes_nothing_takes_no_device() {
+        let words = ["galen-genomics", "audit", "--data", "x", "--device", "cpu"];
+        let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
+        let Verb::Audit(args) = verb else { panic!("another command") };
+        let error = SplitConfig::new(&common, &args.source, None).unwrap_err().to_string();
+        assert!(error.contains("unknown key \"device\""), "{error}");
+    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

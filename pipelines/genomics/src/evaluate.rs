@@ -1,7 +1,7 @@
 //! `evaluate`: trained models against labelled rows.
 
 use crate::cli::{Evaluate, counted};
-use crate::config::{SplitConfig, without_run_folder};
+use crate::config::{EvaluateConfig, without_run_folder};
 use crate::inputs;
 use crate::train::{Asked, Visit, load_task, with_task};
 use genomics::dataset::Labels;
@@ -17,7 +17,7 @@ use workbench::table::Table;
 
 pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {
     without_run_folder(common, "evaluate")?;
-    let Some(settings) = SplitConfig::new(common, &args.source, None)? else { return Ok(()) };
+    let Some(settings) = EvaluateConfig::new(common, &args.source)? else { return Ok(()) };
     let device = nn_core::compute::device(&settings.device)?;
     let models = files(&args.model)?;
     if TaskCard::is_in(&models[0])? {
@@ -63,7 +63,7 @@ fn show(common: &Common, [rows, models]: [usize; 2], labels: &Labels, scores: &S
 }
 
 /// The same for models of a system that reads more than a window.
-fn task(common: &Common, settings: &SplitConfig, models: &[PathBuf], device: &Device) -> anyhow::Result<()> {
+fn task(common: &Common, settings: &EvaluateConfig, models: &[PathBuf], device: &Device) -> anyhow::Result<()> {
     let card = TaskCard::load(&models[0])?;
     let asked = Asked {
         source: &settings.source,

@@ -5,7 +5,7 @@ mod chrome;
 mod khan;
 
 use crate::cli::{Experiment, Which, counted};
-use crate::config::settings;
+use crate::config::{not_resumed, settings};
 use nn_core::config::in_range;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use workbench::args::Common;
+use workbench::page::results;
 use workbench::record::{DataRecord, DataSummary, Environment, RunMetrics, Summary, peak_memory_mb};
 use workbench::report::{Page, Section};
 use workbench::run::{DATA, ENVIRONMENT, METRICS, REPORT, RunFolder};
-use workbench::table::Table;
 
 /// Settings of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,7 @@ pub(crate) struct Found {
 }
 
 pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyhow::Result<()> {
+    not_resumed(common, "experiment")?;
     let (name, epochs, data) = match args.which {
         Which::Khan => ("khan", khan::EPOCHS, "genomics/expr_cancer"),
         Which::AttentiveChrome => ("attentive-chrome", chrome::EPOCHS, ""),
@@ -101,7 +102,7 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         version: env!("CARGO_PKG_VERSION").into(),
         commit: environment.commit.clone(),
     };
-    let table = table(name, &metrics);
+    let table = results(format!("{name}, test part"), &metrics);
     let mut section = Section::new("Results").paragraph(found.text).table(table.clone());
     for (file, caption, svg) in found.figures {
         folder.write(&format!("figures/{file}.svg"), &svg)?;
@@ -122,24 +123,4 @@ pub(crate) fn run(common: &Common, args: &Experiment, stop: &AtomicBool) -> anyh
         writeln!(out, "\nreport: {}", folder.file(REPORT)?.display())?;
     }
     Ok(())
-}
-
-/// Baselines and models, one row each.
-fn table(name: &str, metrics: &RunMetrics) -> Table {
-    let names: Vec<&String> = metrics.metrics.keys().collect();
-    let mut table = Table::new(format!("{name}, test part")).text("model");
-    for name in &names {
-        table = table.number(name.as_str());
-    }
-    for (baseline, values) in &metrics.baselines {
-        let cell = |name: &&String| values.get(*name).map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
-        table.push([baseline.clone()].into_iter().chain(names.iter().map(cell)));
-    }
-    let cell = |name: &&String| match metrics.metrics.get(*name) {
-        None => "–".to_owned(),
-        Some(Summary { mean, sd: Some(sd), .. }) => format!("{mean:.3} ± {sd:.3}"),
-        Some(Summary { mean, .. }) => format!("{mean:.3}"),
-    };
-    table.push([counted(metrics.models, "model")].into_iter().chain(names.iter().map(cell)));
-    table
 }

@@ -14,6 +14,7 @@ use self::found::Found;
 pub(crate) use self::patterns::{Named, Patterns, best, named, q_value};
 pub(crate) use self::settings::ExplainConfig;
 use crate::cli::{Explain, counted};
+use crate::config::not_resumed;
 use crate::predict::output;
 use genomics::explain::{
     Inputs, IntegratedGradients, Mutagenesis, Reference, Rescale, Target, deep_lift, integrated_gradients, saliency_map,
@@ -57,7 +58,7 @@ impl Asked<'_> {
     }
 
     fn folder(&self) -> anyhow::Result<RunFolder> {
-        Ok(RunFolder::open(&self.common.run_dir_or("explanation"), self.common.resume)?)
+        Ok(RunFolder::open(&self.common.run_dir_or("explanation"), false)?)
     }
 
     /// Writes the report with its sections and prints the tables.
@@ -95,6 +96,7 @@ struct Sequences<'a> {
 }
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<()> {
+    not_resumed(common, "explain")?;
     let given = ExplainConfig::new(common, args.method.as_deref(), args.shown)?;
     let Some(settings) = given else { return Ok(()) };
     fits_together(args, &settings.method)?;

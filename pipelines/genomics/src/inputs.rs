@@ -5,6 +5,7 @@ mod windows;
 
 pub(crate) use self::genes::{annotated, starts};
 pub(crate) use self::windows::{cut, genome};
+pub(crate) use workbench::data::locate;
 
 use crate::cli::{Format, counted};
 use crate::config::{AUTO, SourceConfig, SplitConfig};
@@ -22,11 +23,9 @@ use genomics::study::{Plan, StudyConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::data::dataset;
 use workbench::exit::Usage;
 use workbench::observe::say;
 use workbench::record::Input;
-use workbench::run::RunFolder;
 
 /// Negatives that are made rather than read.
 pub(crate) const MADE: [&str; 3] = ["dinucleotide", "genome", "none"];
@@ -60,14 +59,6 @@ impl Loaded {
             genome: None,
         }
     }
-}
-
-/// The path itself, or below the data root where it is not there.
-pub(crate) fn locate(path: &Path, common: &Common) -> anyhow::Result<PathBuf> {
-    if path.exists() || path.is_absolute() {
-        return Ok(path.to_owned());
-    }
-    Ok(dataset(common.data_root().as_deref(), &path.to_string_lossy())?)
 }
 
 /// Reads the data that the settings name and makes the negatives; `window` is the width of windows around intervals.
@@ -349,13 +340,6 @@ pub(crate) fn columns(named: &[String]) -> anyhow::Result<TableColumns> {
 /// Divides the rows as the configuration asks.
 pub(crate) fn plan(loaded: &Loaded, config: &StudyConfig) -> anyhow::Result<Plan> {
     Ok(Plan::new(&loaded.set, loaded.upstream.as_deref(), config)?)
-}
-
-/// Writes the rows of every part to `splits/model-0.tsv` and so on.
-pub(crate) fn write_splits(folder: &RunFolder, plan: &Plan) -> anyhow::Result<()> {
-    let splits = folder.file("splits")?;
-    std::fs::create_dir_all(&splits).with_context(|| format!("cannot create {}", splits.display()))?;
-    Ok(plan.write(&splits)?)
 }
 
 /// The study that only divides the rows and looks at them.

@@ -1,7 +1,7 @@
 //! `prepare`, or `extract`: files to one table of windows, with its audit and its split; with reads, to their counts.
 
 use crate::cli::Prepare;
-use crate::config::SplitConfig;
+use crate::config::{SplitConfig, not_resumed};
 use crate::coverage::named;
 use crate::inputs::{self, Loaded};
 use crate::train::{kmers, record};
@@ -22,6 +22,7 @@ use workbench::record::Input;
 use workbench::run::{DATA, RunFolder};
 
 pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
+    not_resumed(common, "prepare")?;
     let Some(settings) = SplitConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
     let files = settings.source.bam.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
     if files.is_empty() && args.bins.is_some() {
@@ -40,8 +41,8 @@ pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
     };
     let config = inputs::study_config(&settings, &loaded)?;
     let plan = inputs::plan(&loaded, &config)?;
-    let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
-    inputs::write_splits(&folder, &plan)?;
+    let folder = RunFolder::open(&common.run_dir_or("prepared"), false)?;
+    plan.write(&folder.splits()?)?;
     let table = folder.write("sequences.tsv", sequences(&loaded.set, &plan)?)?;
     for (name, text) in tables {
         folder.write(name, text)?;

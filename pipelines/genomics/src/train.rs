@@ -24,9 +24,10 @@ use genomics::task::TaskNetConfig;
 use nn_core::data::Part;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
+use workbench::data::whole;
 use workbench::observe::say;
 use workbench::record::{DataRecord, DataSummary, Environment, Input, RunMetrics, Summary, peak_memory_mb};
 use workbench::run::{METRICS, REPORT};
@@ -46,20 +47,14 @@ pub(crate) fn run(common: &Common, args: &Train, stop: &AtomicBool) -> anyhow::R
         return Ok(config::print(&config)?);
     }
     let source = config.source.as_mut().context("the configuration names no data")?;
-    source.located(|path| whole(common, path))?;
+    source.located(common)?;
     if let Some(database) = &mut config.motifs.database {
-        *database = whole(common, database)?;
+        *database = whole(database, common)?;
     }
     let loaded = inputs::load(source, common, config.study.window, config.study.seed)?;
     config.study = config.study.clone().resolved(&loaded.set, loaded.upstream.is_some())?;
     let resume = format!("galen-genomics train --run-dir {} --resume", quoted(&run_dir));
     study(common, &config, &loaded, &run_dir, &resume, stop)
-}
-
-/// A path as it is written down: whole, so that the run can be continued from another folder and without --data-root.
-fn whole(common: &Common, path: &Path) -> anyhow::Result<PathBuf> {
-    let found = inputs::locate(path, common)?;
-    std::path::absolute(&found).with_context(|| format!("cannot use {}", found.display()))
 }
 
 /// Settings of the k-mer models: words and their reverse complements are one unless sequences have a direction.
@@ -88,7 +83,7 @@ pub(crate) fn study(
     let run = TrainingRun::open(opening, |key| {
         (longer && key == "epochs") || matches!(key, "models" | "device") || key.starts_with("motifs")
     })?;
-    inputs::write_splits(&run.folder, &plan)?;
+    plan.write(&run.folder.splits()?)?;
     let study = Study::new(&loaded.set, &config.dataset, plan, config.study.clone())?;
     let audit = Audit::new(&loaded.set, study.plan().split(0), &kmers(config.study.strands))?;
     say(common, &audit.to_text());

@@ -107,7 +107,7 @@ fn study_of(
     let divided = Divided::new(&rows, &settings.division, settings.models, settings.seed, settings.drop_duplicates)?;
     let record = inputs::record(&loaded.inputs, set.len(), &BTreeMap::new(), &divided);
     let run = run::open(common, run_dir, config, &record, resume)?;
-    inputs::write_splits(&run.folder, &rows, &divided)?;
+    divided.write(&rows, &run.folder.splits()?)?;
     let audit = Audit::pictures(set, divided.split(0), &AuditConfig::default())?;
     say(common, &audit.to_text());
     let crop = config.source.as_ref().and_then(SourceConfig::cropping);

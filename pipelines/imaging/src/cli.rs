@@ -1,4 +1,5 @@
 //! The command line, and what is said to who typed it.
+#![allow(clippy::doc_markdown, reason = "documentation comments are the help here, which shows backticks as they are")]
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,7 +10,7 @@ use workbench::args::{Common, Repeats};
 
 pub(crate) use workbench::observe::counted;
 
-/// Deep learning for medical imaging: from DICOM, `NIfTI` and pictures to segmentations and classifications, and back.
+/// Deep learning for medical imaging: from DICOM, NIfTI and pictures to segmentations and classifications, and back.
 #[derive(Debug, Parser)]
 #[command(name = "galen-imaging", version, about, propagate_version = true)]
 pub(crate) struct Cli {
@@ -41,7 +42,7 @@ pub(crate) enum Verb {
     Deidentify(Deidentify),
     /// List DICOM files and series: what can be read, what is wrong with the geometry, what may identify a patient
     Inspect(Inspect),
-    /// Read any volume and write it as `NIfTI`
+    /// Read any volume and write it as NIfTI
     Convert(Convert),
     /// Train, judge and use a model on a phantom series generated on the spot
     Demo(Demo),
@@ -56,7 +57,7 @@ pub(crate) enum Verb {
 pub(crate) enum Format {
     /// A folder with images/ and labels/ of the same file names
     Folders,
-    /// A folder with imagesTr/ and labelsTr/, a file for each channel (`_0000`)
+    /// A folder with imagesTr/ and labelsTr/, a file for each channel (_0000)
     NnUnet,
     /// Numbered pictures in image/ and label/, each a case of its own
     Slices,
@@ -64,7 +65,7 @@ pub(crate) enum Format {
     Table,
     /// A folder of folders of DICOM files, without labels
     Series,
-    /// Labelled pictures in an npz file, as `MedMNIST` has them
+    /// Labelled pictures in an npz file, as MedMNIST has them
     Npz,
     /// A folder for each class, with or without train/, val/ and test/ above them; or a table with the columns id, subject,
     /// image, label and part
@@ -74,7 +75,7 @@ pub(crate) enum Format {
 /// Where labelled cases or pictures come from.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// Folder, table or npz file; names such as `imaging/msd_hippocampus_dev` are looked up under the data root
+    /// Folder, table or npz file; names such as imaging/msd_hippocampus_dev are looked up under the data root
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
     /// Layout [default: told by what is there]
@@ -173,7 +174,7 @@ pub(crate) struct Predict {
     /// Run folder (all its models, as an ensemble) or .safetensors file
     #[arg(long, value_name = "PATH")]
     pub(crate) model: PathBuf,
-    /// DICOM folder or file, `NIfTI` file, picture, or a folder of any of these; repeat it for each channel of one case
+    /// DICOM folder or file, NIfTI file, picture, or a folder of any of these; repeat it for each channel of one case
     #[arg(long, value_name = "PATH", required = true)]
     pub(crate) input: Vec<PathBuf>,
     /// Folder for the results
@@ -185,7 +186,7 @@ pub(crate) struct Predict {
     /// Also average over mirrored inputs (not for models of a left and a right side)
     #[arg(long)]
     pub(crate) mirror: bool,
-    /// Also write the probability of each label: `NIfTI`, and parametric maps beside DICOM
+    /// Also write the probability of each label: NIfTI, and parametric maps beside DICOM
     #[arg(long)]
     pub(crate) probabilities: bool,
     /// Write no overlays (secondary captures) beside DICOM segmentations
@@ -271,7 +272,7 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
-    /// DICOM folder or file, `NIfTI` file, picture, numbered pictures, npz
+    /// DICOM folder or file, NIfTI file, picture, numbered pictures, npz
     #[arg(long, value_name = "PATH")]
     pub(crate) input: PathBuf,
     /// Output: .nii or .nii.gz; a folder where the input holds several volumes
@@ -299,7 +300,7 @@ pub(crate) struct Demo {
 pub(crate) enum Measure {
     /// A DICOM series to a volume
     Series,
-    /// A `NIfTI` file to a volume
+    /// A NIfTI file to a volume
     Nifti,
     /// Augmented patches of a generated volume
     Augment,

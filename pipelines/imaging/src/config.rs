@@ -16,11 +16,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, choice, resolve};
+use workbench::config::{Flags, choice, earlier, resolve};
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
 
-pub(crate) use workbench::config::{DeviceConfig, NoConfig, print, settings, without_run_folder};
+pub(crate) use workbench::config::{DeviceConfig, NoConfig, not_resumed, print, settings, without_run_folder};
 
 /// The name of a split that is told by the data.
 pub(crate) const AUTO: &str = "auto";
@@ -122,11 +121,6 @@ impl<S: Default> Default for RunConfig<S> {
 }
 
 impl<S: StudySettings> RunConfig<S> {
-    /// The settings of the run in `folder`, where there is one that is to be continued.
-    pub(crate) fn earlier(common: &Common, folder: &Path) -> anyhow::Result<Option<Self>> {
-        if common.resume { Ok(RunFolder::earlier_config(folder)?) } else { Ok(None) }
-    }
-
     /// Puts the settings of `train` together and checks them, with the folder that the run writes to. A run that is
     /// continued starts from its own settings, so that they need not be said again.
     pub(crate) fn for_train(common: &Common, args: &Train, system: &str) -> anyhow::Result<(Self, PathBuf)> {
@@ -139,7 +133,7 @@ impl<S: StudySettings> RunConfig<S> {
             let config = Self::over(&fresh, common, args, name)?;
             Path::new("runs").join(format!("{}-{}", config.dataset, config.study.system()))
         };
-        match Self::earlier(common, &folder)? {
+        match earlier::<Self>(common, &folder)? {
             Some(earlier) if earlier.source.is_none() => {
                 let folder = folder.display();
                 Err(Usage(format!("config.toml in {folder} names no data, so `train` did not write it")).into())
@@ -257,11 +251,38 @@ impl ExplainConfig {
     }
 }
 
-/// Settings of `prepare`, `audit`, `plan` and `evaluate`; they name their fields as those of `train` are named.
+/// Refuses a source without data.
+fn named(source: &SourceConfig) -> Result<(), Usage> {
+    if source.data.as_os_str().is_empty() {
+        return Err(Usage("no data is named; give --data PATH (cases with labels, or labelled pictures)".into()));
+    }
+    Ok(())
+}
+
+/// Settings of `evaluate`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SetConfig {
+pub(crate) struct EvaluateConfig {
     /// Where to compute.
     pub(crate) device: String,
+    /// Seed of the resamples behind intervals.
+    pub(crate) seed: u64,
+    /// The data.
+    pub(crate) source: SourceConfig,
+}
+
+impl EvaluateConfig {
+    /// File, environment and options; `None` where they were only to be shown.
+    pub(crate) fn new(common: &Common, args: &Source) -> anyhow::Result<Option<Self>> {
+        let defaults = Self { device: "cpu".into(), seed: 1, source: SourceConfig::default() };
+        let found = settings(&defaults, common, source(Flags::new(), args))?;
+        found.as_ref().map_or(Ok(()), |config| named(&config.source))?;
+        Ok(found)
+    }
+}
+
+/// Settings of `prepare`, `audit` and `plan`; they name their fields as those of `train` are named.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SetConfig {
     /// Seed of the split.
     pub(crate) seed: u64,
     /// How the rows are divided.
@@ -276,7 +297,7 @@ impl SetConfig {
     /// File, environment and options; `None` where they were only to be shown.
     pub(crate) fn new(common: &Common, args: &Source, split: Option<&str>) -> anyhow::Result<Option<Self>> {
         let (division, planning) = (Division::default(), PlanConfig::default());
-        let defaults = Self { device: "cpu".into(), seed: 1, division, planning, source: SourceConfig::default() };
+        let defaults = Self { seed: 1, division, planning, source: SourceConfig::default() };
         if let Some(name) = split.filter(|name| *name != AUTO) {
             name.parse::<SplitKind>()?;
         }
@@ -285,10 +306,7 @@ impl SetConfig {
         if let Some(config) = &found {
             config.division.validate(1)?;
             config.planning.validate()?;
-            if config.source.data.as_os_str().is_empty() {
-                let text = "no data is named; give --data PATH (cases with labels, or labelled pictures)";
-                return Err(Usage(text.into()).into());
-            }
+            named(&config.source)?;
         }
         Ok(found)
     }
@@ -297,6 +315,17 @@ impl SetConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Verb};
+    use clap::Parser;
+
+    #[test]
+    fn what_computes_nothing_takes_no_device() {
+        let words = ["galen-imaging", "audit", "--data", "x", "--device", "cpu"];
+        let Cli { common, verb } = Cli::try_parse_from(words).unwrap();
+        let Verb::Audit(args) = verb else { panic!("another command") };
+        let error = SetConfig::new(&common, &args.source, None).unwrap_err().to_string();
+        assert!(error.contains("unknown key \"device\""), "{error}");
+    }
 
     #[test]
     fn a_data_set_is_called_like_its_file() {

@@ -23,7 +23,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use workbench::args::Common;
-use workbench::config::Flags;
+use workbench::config::{Flags, earlier};
 use workbench::exit::Usage;
 use workbench::observe::say;
 use workbench::table::Table;
@@ -60,7 +60,7 @@ fn defaults(quick: bool) -> Config {
 
 pub(crate) fn run(common: &Common, args: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
     let run_dir = common.run_dir_or("runs/demo-imaging");
-    let defaults = Config::earlier(common, &run_dir)?.unwrap_or_else(|| defaults(args.quick));
+    let defaults = earlier(common, &run_dir)?.unwrap_or_else(|| defaults(args.quick));
     let Some(demo) = &defaults.demo else {
         let text = format!("the run in {} is none of demo's; continue it with train", run_dir.display());
         return Err(Usage(text).into());

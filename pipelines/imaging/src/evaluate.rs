@@ -2,7 +2,7 @@
 
 use crate::classify::{RESAMPLES, predictions};
 use crate::cli::{Evaluate, counted};
-use crate::config::{SetConfig, without_run_folder};
+use crate::config::{EvaluateConfig, without_run_folder};
 use crate::segment::{case_table, extra, interval};
 use crate::{crops, inputs};
 use imaging::evaluate::{JudgedPictures, Scores, classes, judge};
@@ -20,7 +20,7 @@ const ROWS: usize = 40;
 
 pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {
     without_run_folder(common, "evaluate")?;
-    let Some(settings) = SetConfig::new(common, &args.source, None)? else { return Ok(()) };
+    let Some(settings) = EvaluateConfig::new(common, &args.source)? else { return Ok(()) };
     let device = nn_core::compute::device(&settings.device)?;
     if architecture(&args.model)? == CLASSIFIER {
         pictures(common, args, settings, &device)
@@ -29,7 +29,7 @@ pub(crate) fn run(common: &Common, args: &Evaluate) -> anyhow::Result<()> {
     }
 }
 
-fn cases(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Device) -> anyhow::Result<()> {
+fn cases(common: &Common, args: &Evaluate, mut settings: EvaluateConfig, device: &Device) -> anyhow::Result<()> {
     let ensemble = SegmentEnsemble::load(&args.model, device)?;
     let names = &ensemble.card().names;
     if settings.source.names.is_empty() {
@@ -72,7 +72,7 @@ fn cases(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Dev
     Ok(())
 }
 
-fn pictures(common: &Common, args: &Evaluate, mut settings: SetConfig, device: &Device) -> anyhow::Result<()> {
+fn pictures(common: &Common, args: &Evaluate, mut settings: EvaluateConfig, device: &Device) -> anyhow::Result<()> {
     let ensemble = ClassifyEnsemble::load(&args.model, device)?;
     let card = ensemble.card();
     let options = card.options();

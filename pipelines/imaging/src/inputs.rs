@@ -12,7 +12,6 @@ use std::path::Path;
 use workbench::args::Common;
 use workbench::observe::say;
 use workbench::record::{DataRecord, Input};
-use workbench::run::RunFolder;
 
 pub(crate) use workbench::data::locate;
 
@@ -151,13 +150,6 @@ pub(crate) fn hash(path: &Path, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
         inputs.push(input);
     }
     Ok(())
-}
-
-/// Writes the rows of every part to `splits/model-0.tsv` and so on.
-pub(crate) fn write_splits(folder: &RunFolder, rows: &Rows, divided: &Divided) -> anyhow::Result<()> {
-    let splits = folder.file("splits")?;
-    std::fs::create_dir_all(&splits).with_context(|| format!("cannot create {}", splits.display()))?;
-    Ok(divided.write(rows, &splits)?)
 }
 
 /// What went in, and the parts it was divided into.

@@ -1,7 +1,7 @@
 //! `prepare`: reads a whole set once, and writes its table, its audit, its split and a plan to train by.
 
 use crate::cli::Prepare;
-use crate::config::SetConfig;
+use crate::config::{SetConfig, not_resumed};
 use crate::inputs::{self, LoadedCases, LoadedPictures};
 use imaging::audit::Audit;
 use imaging::split::Rows;
@@ -17,21 +17,22 @@ use workbench::run::{DATA, RunFolder};
 use workbench::training::quoted;
 
 pub(crate) fn run(common: &Common, args: &Prepare) -> anyhow::Result<()> {
+    not_resumed(common, "prepare")?;
     let Some(settings) = SetConfig::new(common, &args.source, args.split.as_deref())? else { return Ok(()) };
-    let folder = RunFolder::open(&common.run_dir_or("prepared"), common.resume)?;
+    let folder = RunFolder::open(&common.run_dir_or("prepared"), false)?;
     let audit = if inputs::is_pictures(&settings.source) {
         let loaded = inputs::pictures(common, &settings.source, None)?;
         let (divided, audit) = crate::audit::of_pictures(&loaded, &settings)?;
         folder.write("pictures.csv", pictures(&loaded, divided.split(0))?)?;
         folder.write_json(DATA, &inputs::record(&loaded.inputs, loaded.set.len(), &BTreeMap::new(), &divided))?;
-        inputs::write_splits(&folder, &Rows::of_pictures(&loaded.set), &divided)?;
+        divided.write(&Rows::of_pictures(&loaded.set), &folder.splits()?)?;
         audit
     } else {
         let loaded = inputs::cases(common, &settings.source, false)?;
         let (divided, audit) = crate::audit::of_cases(&loaded, &settings)?;
         folder.write("cases.csv", cases(common, &settings, &loaded, divided.split(0))?)?;
         folder.write_json(DATA, &inputs::record(&loaded.inputs, loaded.cases.len(), &loaded.dropped, &divided))?;
-        inputs::write_splits(&folder, &loaded.rows(), &divided)?;
+        divided.write(&loaded.rows(), &folder.splits()?)?;
         write_plan(common, &folder, &settings, &loaded, &divided)?;
         audit
     };

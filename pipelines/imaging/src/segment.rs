@@ -85,7 +85,7 @@ pub(crate) fn study_of(
     let record = inputs::record(&loaded.inputs, cases.len(), &loaded.dropped, &divided);
     let run = run::open(common, run_dir, config, &record, resume)?;
     run.folder.write("plan.toml", plan.to_toml())?;
-    inputs::write_splits(&run.folder, &rows, &divided)?;
+    divided.write(&rows, &run.folder.splits()?)?;
     let facts: Vec<Facts> = cases.par_iter().map(Facts::of_case).collect();
     let audit = Audit::new(&facts, &[], divided.split(0), &AuditConfig::default())?;
     say(common, &audit.to_text());

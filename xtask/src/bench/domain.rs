@@ -12,7 +12,7 @@ use super::{
     outcome::{Outcome, at_least},
     session::{Peer, Session},
 };
-use crate::results::Metric;
+use crate::{manifest::digests, results::Metric};
 
 /// Rounds where the user asks for no number.
 const ROUNDS: u32 = 5;
@@ -176,6 +176,7 @@ pub(super) fn measure(session: &Session, domain: &Domain) -> Result<Outcome> {
     let program = workspace.binary(&workspace.pipeline(domain.name)?)?;
     let scratch = std::path::absolute(workspace.scratch("bench"))?.join(domain.name);
     let fill = |words: &[&str]| filled(words, workspace.any_data_root(), &scratch);
+    let data = digests(workspace.any_data_root(), from_data_sets(domain.prepare))?;
     // Its answer is a line like any other side's.
     session.peer(&peer, &fill(domain.prepare)).context("the inputs of the bench")?;
     let count = session.rounds(ROUNDS);
@@ -195,6 +196,7 @@ pub(super) fn measure(session: &Session, domain: &Domain) -> Result<Outcome> {
     }
     Ok(Outcome {
         domain: domain.name,
+        data,
         metrics,
         bounds,
         protocol: "the peer's time divided by ours, and our largest memory divided by the peer's".to_owned(),
@@ -205,6 +207,11 @@ pub(super) fn measure(session: &Session, domain: &Domain) -> Result<Outcome> {
         seconds: began.elapsed().as_secs_f64(),
         complete: true,
     })
+}
+
+/// The paths under the data root among `words`.
+fn from_data_sets<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    words.iter().filter_map(|word| word.strip_prefix("{data}/")).collect()
 }
 
 fn filled(words: &[&str], data: &Path, scratch: &Path) -> Vec<String> {
@@ -242,5 +249,6 @@ mod tests {
     fn places_are_filled_in() {
         let words = filled(&["coverage", "{scratch}/reads.bam", "{data}/x"], Path::new("/d"), Path::new("/s"));
         assert_eq!(words, ["coverage", "/s/reads.bam", "/d/x"]);
+        assert_eq!(from_data_sets(&["prepare", "{data}/genomics/x.fa", "{scratch}"]), ["genomics/x.fa"]);
     }
 }

@@ -12,7 +12,12 @@ use super::{
     outcome::{Outcome, at_most},
     session::{Peer, Session},
 };
-use crate::{experiment::Bound, process, results::Metric};
+use crate::{
+    experiment::Bound,
+    manifest::{Manifest, digests},
+    process,
+    results::Metric,
+};
 
 /// Rounds where the user asks for no number.
 const ROUNDS: u32 = 3;
@@ -97,6 +102,27 @@ impl<'a> Drug<'a> {
         self.session.peer(peer, &args)
     }
 
+    /// Hashes of the data sets that the bench reads.
+    fn data(&self, which: Which) -> Result<BTreeMap<String, String>> {
+        let workspace = self.session.workspace;
+        let mut sets = Vec::new();
+        // Another table than the usual one stands among the arguments, which are recorded.
+        if !self.session.args.extra.iter().any(|arg| arg == "--data" || arg.starts_with("--data=")) {
+            sets.push("davis");
+        }
+        // Where the molecules of the screen are from.
+        if matches!(which, Which::Deepdta | Which::Screen) {
+            sets.push("zinc250k_part");
+        }
+        let manifest = Manifest::load(workspace)?;
+        let mut found = BTreeMap::new();
+        for set in sets {
+            let files = manifest.get(set)?.files.iter().map(|file| file.path.as_str());
+            found.extend(digests(workspace.any_data_root(), files)?);
+        }
+        Ok(found)
+    }
+
     /// Runs one bench.
     ///
     /// # Errors
@@ -107,6 +133,7 @@ impl<'a> Drug<'a> {
             Some(peer) => self.session.usable(&which.name(), peer)?,
             None => None,
         };
+        let data = self.data(which)?;
         let theirs = peer.map(|peer| move || self.peer(which, &peer));
         let count = self.session.rounds(ROUNDS);
         let rounds = Rounds::take(count, || self.own(which), theirs.as_ref())?;
@@ -116,6 +143,7 @@ impl<'a> Drug<'a> {
         }
         Ok(Outcome {
             domain: "drug",
+            data,
             complete: metrics.contains_key("ratio"),
             metrics,
             bounds: targets(which),

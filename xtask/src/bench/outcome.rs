@@ -14,6 +14,8 @@ use crate::{
 /// One bench: metrics, and what to say about where they come from.
 pub(super) struct Outcome {
     pub(super) domain: &'static str,
+    /// SHA-256 of the files of data sets that went in.
+    pub(super) data: BTreeMap<String, String>,
     pub(super) metrics: BTreeMap<String, Metric>,
     /// What the bench is meant to reach.
     pub(super) bounds: BTreeMap<String, Bound>,
@@ -49,12 +51,13 @@ impl Outcome {
             experiment: format!("bench-{name}"),
             domain: self.domain.to_owned(),
             commit: session.workspace.commit(),
+            built_from: Vec::new(),
             date: text::now()?,
             device: self.device,
             seeds: Vec::new(),
             models: 0,
             epochs: Vec::new(),
-            data: BTreeMap::new(),
+            data: self.data,
             protocol: format!(
                 "{}, {} rounds in turns on {cores} cores{threads}; median and range",
                 self.protocol, self.rounds

@@ -41,6 +41,7 @@ pub(super) fn measure(session: &Session) -> Result<Outcome> {
     let rounds = Rounds::take(count, || session.own("skipgram", &program, &own_args), theirs.as_ref())?;
     Ok(Outcome {
         domain: "foundations",
+        data: BTreeMap::new(),
         metrics: compare(&rounds)?,
         bounds: BTreeMap::from([at_least("ratio", 1.0, "at least as many tokens per second as gensim")]),
         protocol: format!(

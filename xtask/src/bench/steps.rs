@@ -92,6 +92,7 @@ pub(super) fn measure(session: &Session) -> Result<Outcome> {
     }
     Ok(Outcome {
         domain: "foundations",
+        data: BTreeMap::new(),
         metrics,
         bounds,
         protocol: format!(

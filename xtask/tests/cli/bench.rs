@@ -4,7 +4,7 @@ use std::{fs, process::Output};
 
 use tempfile::TempDir;
 
-use crate::{fails_with, program, stderr, stdout, succeeds, write, xtask};
+use crate::{fails_with, program, sha256, stderr, stdout, succeeds, write, xtask};
 
 /// Our side: notes that it ran, and prints what a bench of ours prints.
 const OURS: &str = r#"#!/bin/sh
@@ -55,7 +55,10 @@ struct Fake {
 impl Fake {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        write(root.path(), "data/raw/file", "");
+        let manifest = "[[dataset]]\nname = 'davis'\ndomain = 'drug'\nabout = 'a'\nsource = 's'\nlicence = 'l'\n\
+                        [[dataset.file]]\npath = 'drug/davis/Y'\nbytes = 3\nsha256 = 'SHA'\nnote = 'n'\n";
+        write(root.path(), "data/manifest.toml", manifest.replace("SHA", &sha256(b"abc")));
+        write(root.path(), "data/raw/drug/davis/Y", "abc");
         write(root.path(), "pipelines/drug/Cargo.toml", "");
         for name in ["steps", "skip_gram_bench", "galen-drug"] {
             program(root.path(), &format!("bin/{name}"), OURS);
@@ -69,10 +72,9 @@ impl Fake {
         xtask(root)
             .arg("--bin-dir")
             .arg(root.join("bin"))
-            .arg("bench")
-            .args(args)
-            .arg("--python")
+            .args(["bench", "--python"])
             .arg(root.join("bin/python"))
+            .args(args)
             .env("CARGO_TARGET_DIR", root.join("target"))
             .env("PEER_PARAMS", params)
             .output()
@@ -184,6 +186,8 @@ fn the_domain_s_benches_work_on_inputs_written_once() {
     assert_eq!(results.len(), 2);
     assert!(results[0].contains(r#""experiment":"bench-ci","domain":"drug""#), "{}", results[0]);
     assert!(results[0].contains(r#""ratio":{"mean":0.5,"#), "{}", results[0]);
+    let data = format!(r#""data":{{"drug/davis/Y":"{}"}}"#, sha256(b"abc"));
+    assert!(results.iter().all(|result| result.contains(&data)), "{results:?}");
     assert!(
         results[0].contains(r#""protocol":"our time divided by the peer's, 1 rounds in turns on"#),
         "{}",
@@ -192,4 +196,7 @@ fn the_domain_s_benches_work_on_inputs_written_once() {
 
     succeeds(&fake.bench(&["ci", "--rounds", "1", "--no-record"], "12"));
     assert_eq!(fake.results().len(), 2);
+    // Of another table nothing is known but what the recorded arguments say.
+    succeeds(&fake.bench(&["ci", "--rounds", "1", "--", "--data", "other.csv"], "12"));
+    assert!(fake.results()[2].contains(r#""data":{},"#), "{}", fake.results()[2]);
 }

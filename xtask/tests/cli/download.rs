@@ -1,4 +1,4 @@
-//! `data get` against servers that truncate, stall, lie, change their mind or refuse.
+//! `data get` against servers that truncate, stall, trickle, lie, change their mind or refuse, and of files that none has.
 
 use std::{
     fs,
@@ -62,6 +62,11 @@ impl Case {
         self.command("5", &[]).output().unwrap()
     }
 
+    fn verify(&self) -> Output {
+        let mut command = xtask(self.root.path());
+        command.arg("--data-root").arg(self.root.path().join("raw")).args(["data", "verify"]).output().unwrap()
+    }
+
     #[track_caller]
     fn is_complete(&self) {
         assert_eq!(fs::read(self.file()).unwrap(), content(0));
@@ -120,6 +125,42 @@ fn a_server_that_only_stalls_is_given_up() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    let case = Case::new(vec![Reply::mute(), Reply::whole(&content(0))]);
+    let began = Instant::now();
+    succeeds(&case.command("0.5", &[]).output().unwrap());
+    assert!(began.elapsed() < Duration::from_secs(30), "took {:?}", began.elapsed());
+    case.is_complete();
+    assert_eq!(case.server.ranges(), [None, None]);
+
+    let silent = Case::new(vec![Reply::mute()]);
+    fails_with(&silent.command("0.3", &[]).output().unwrap(), "gave up after 4 requests with 0 of 200000 bytes");
+    silent.has_nothing();
+    assert!(!silent.part().exists());
+}
+
+#[test]
+fn a_server_that_trickles_is_given_up_and_what_came_is_kept() {
+    // 50 bytes a second, where 1,000 are asked for. The trickle ends after 6 s, so that a client that waits for it is found out.
+    let trickle = || Reply::whole(&content(0)).trickling(Duration::from_millis(20)).truncated(300);
+    let case = Case::new(vec![trickle(), Reply::whole(&content(0))]);
+    succeeds(&case.command("0.5", &[]).output().unwrap());
+    case.is_complete();
+    let ranges = case.server.ranges();
+    assert!(matches!(ranges[..], [None, Some(1..=200)]), "{ranges:?}");
+
+    let slow = Case::new(vec![trickle(), trickle(), trickle(), trickle(), Reply::whole(&content(0))]);
+    let output = slow.command("0.5", &[]).output().unwrap();
+    fails_with(&output, "gave up after 4 requests");
+    assert!(stderr(&output).contains(" bytes came in "), "{}", stderr(&output));
+    slow.has_nothing();
+    let ranges = slow.server.ranges();
+    let kept = fs::read(slow.part()).unwrap();
+    assert!(ranges.is_sorted() && ranges[3].is_some_and(|from| from < kept.len()), "{ranges:?}, {}", kept.len());
+    assert_eq!(kept, content(0)[..kept.len()]);
+}
+
+#[test]
 fn a_length_that_is_too_large_is_not_believed() {
     let case = Case::new(vec![Reply::whole(&content(0)).declaring(300_000)]);
     succeeds(&case.get());
@@ -140,6 +181,22 @@ fn a_server_that_ignores_ranges_is_taken_from_the_start() {
     succeeds(&case.get());
     case.is_complete();
     assert_eq!(case.server.ranges(), [None, Some(70_000)]);
+}
+
+#[test]
+fn a_range_that_was_not_asked_for_is_taken_for_none() {
+    let truncated = Reply::whole(&content(0)).truncated(70_000);
+    let liar = Reply::whole(&content(0)).claiming_range(60_000);
+    let case = Case::new(vec![truncated.clone(), liar.clone(), Reply::whole(&content(0))]);
+    succeeds(&case.get());
+    case.is_complete();
+    assert_eq!(case.server.ranges(), [None, Some(70_000), None]);
+
+    let busy = Reply::status(500);
+    let case = Case::new(vec![truncated, busy.clone(), busy.clone(), busy, liar]);
+    fails_with(&case.get(), r#"asked to go on at byte 70000, was sent "bytes 60000-199999/200000"; gave up"#);
+    case.has_nothing();
+    assert!(!case.part().exists());
 }
 
 #[test]
@@ -221,23 +278,46 @@ fn a_file_that_differs_is_replaced_only_when_asked() {
 }
 
 #[test]
+fn a_file_without_an_address_is_missed_until_it_or_one_in_its_place_is_there() {
+    let case = Case::new(vec![Reply::whole(&content(0))]);
+    let manifest = case.root.path().join("data/manifest.toml");
+    let made = format!(
+        "[[dataset.file]]\npath = 'drug/one/made.csv'\nbytes = 3\nsha256 = '{}'\nderived = 'made from Y'\n\
+         replaced_by = 'drug/one/Y'\n",
+        sha256(b"abc")
+    );
+    fs::write(&manifest, fs::read_to_string(&manifest).unwrap() + &made).unwrap();
+
+    let output = case.get();
+    fails_with(&output, "1 files have no address");
+    let told = "made.csv (made from Y; drug/one/Y will do instead)";
+    assert!(stdout(&output).contains(told), "{}", stdout(&output));
+    // What has an address was fetched.
+    case.is_complete();
+    fails_with(&case.verify(), "1 files are absent or differ");
+
+    write(case.root.path(), "raw/drug/one/Y", "");
+    succeeds(&case.get());
+    succeeds(&case.verify());
+    fs::remove_file(case.root.path().join("raw/drug/one/Y")).unwrap();
+
+    write(case.root.path(), "raw/drug/one/made.csv", "abc");
+    succeeds(&case.get());
+    write(case.root.path(), "raw/drug/one/made.csv", "abd");
+    fails_with(&case.command("5", &["--replace"]).output().unwrap(), "it has no address");
+    assert_eq!(fs::read(case.root.path().join("raw/drug/one/made.csv")).unwrap(), b"abd");
+}
+
+#[test]
 fn verify_tells_good_from_bad() {
     let case = Case::new(vec![Reply::whole(&content(0))]);
-    let verify = || {
-        xtask(case.root.path())
-            .arg("--data-root")
-            .arg(case.root.path().join("raw"))
-            .args(["data", "verify"])
-            .output()
-            .unwrap()
-    };
-    fails_with(&verify(), "no data set is present");
+    fails_with(&case.verify(), "no data set is present");
     succeeds(&case.get());
-    succeeds(&verify());
+    succeeds(&case.verify());
     let mut bad = content(0);
     bad[123_456] ^= 1;
     fs::write(case.file(), bad).unwrap();
-    let output = verify();
+    let output = case.verify();
     fails_with(&output, "1 files are absent or differ");
     assert!(stdout(&output).contains("file.bin: sha256 "), "{}{}", stdout(&output), stderr(&output));
 }

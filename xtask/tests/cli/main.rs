@@ -3,8 +3,12 @@
 
 #[cfg(unix)]
 mod bench;
+#[cfg(unix)]
+mod builds;
 mod download;
 mod server;
+#[cfg(unix)]
+mod toy;
 mod verbs;
 
 use std::{

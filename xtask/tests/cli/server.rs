@@ -21,6 +21,12 @@ pub(crate) struct Reply {
     sent: usize,
     /// Silence after them.
     silence: Duration,
+    /// Pause before each byte of the body.
+    pause: Duration,
+    /// First byte that `Content-Range` names, where it is not the truth.
+    claimed: Option<usize>,
+    /// Nothing is sent at all, not even a head.
+    mute: bool,
 }
 
 impl Reply {
@@ -32,7 +38,14 @@ impl Reply {
             declared: None,
             sent: usize::MAX,
             silence: Duration::ZERO,
+            pause: Duration::ZERO,
+            claimed: None,
+            mute: false,
         }
+    }
+
+    pub(crate) fn mute() -> Self {
+        Self { mute: true, silence: Duration::from_mins(1), ..Self::whole(b"") }
     }
 
     pub(crate) fn status(status: u16) -> Self {
@@ -53,6 +66,14 @@ impl Reply {
 
     pub(crate) fn ignoring_range(self) -> Self {
         Self { honours_range: false, ..self }
+    }
+
+    pub(crate) fn claiming_range(self, first: usize) -> Self {
+        Self { claimed: Some(first), ..self }
+    }
+
+    pub(crate) fn trickling(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 }
 
@@ -99,6 +120,10 @@ fn answer(stream: &TcpStream, reply: &Reply, seen: &Mutex<Vec<Option<usize>>>) {
         }
     }
     seen.lock().unwrap().push(range);
+    if reply.mute {
+        thread::sleep(reply.silence);
+        return;
+    }
     let total = reply.content.len();
     let start = range.filter(|_| reply.honours_range && reply.status == 200);
     let (status, body) = match start {
@@ -107,7 +132,10 @@ fn answer(stream: &TcpStream, reply: &Reply, seen: &Mutex<Vec<Option<usize>>>) {
         None => (reply.status, &reply.content[..]),
     };
     let extent = match start {
-        Some(start) if status == 206 => format!("Content-Range: bytes {start}-{}/{total}\r\n", total - 1),
+        Some(start) if status == 206 => {
+            let (first, last) = (reply.claimed.unwrap_or(start), total - 1);
+            format!("Content-Range: bytes {first}-{last}/{total}\r\n")
+        }
         _ => String::new(),
     };
     let length = reply.declared.unwrap_or(body.len());
@@ -115,7 +143,15 @@ fn answer(stream: &TcpStream, reply: &Reply, seen: &Mutex<Vec<Option<usize>>>) {
     // The client may hang up first; that is its right.
     let mut stream = stream;
     let _ = stream.write_all(head.as_bytes());
-    let _ = stream.write_all(&body[..body.len().min(reply.sent)]);
+    let body = &body[..body.len().min(reply.sent)];
+    let _ = if reply.pause.is_zero() {
+        stream.write_all(body)
+    } else {
+        body.chunks(1).try_for_each(|byte| {
+            thread::sleep(reply.pause);
+            stream.write_all(byte)
+        })
+    };
     let _ = stream.flush();
     thread::sleep(reply.silence);
 }

@@ -2,11 +2,13 @@
 
 use std::{fs, path::Path};
 
-use tempfile::TempDir;
-
+use crate::{fails_with, stderr, stdout, succeeds, xtask};
 #[cfg(unix)]
-use crate::program;
-use crate::{fails_with, sha256, stderr, stdout, succeeds, write, xtask};
+use crate::{
+    program, sha256,
+    toy::{EXPERIMENT, PIPELINE, Toy},
+    write,
+};
 
 /// The workspace that these tests are part of.
 fn repository() -> &'static Path {
@@ -59,6 +61,10 @@ fn an_experiment_without_its_data_says_how_to_get_it() {
         .output()
         .unwrap();
     fails_with(&output, "cargo xtask data get davis");
+    let output =
+        xtask(repository()).arg("--data-root").arg(nowhere.path()).args(["reproduce", "rbp"]).output().unwrap();
+    fails_with(&output, "put it in place by hand");
+    assert!(!stderr(&output).contains("data get"), "{}", stderr(&output));
     let output = xtask(repository()).args(["reproduce", "deepdta-daviz"]).output().unwrap();
     fails_with(&output, "known: ");
     fails_with(&output, "deepdta-davis, ");
@@ -68,104 +74,6 @@ fn an_experiment_without_its_data_says_how_to_get_it() {
 fn an_unknown_verb_is_a_usage_error() {
     let output = xtask(repository()).arg("reprodoce").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-}
-
-#[cfg(unix)]
-const EXPERIMENT: &str = r#"
-title = "a test"
-domain = "toy"
-paper = "nobody"
-citation = "nowhere"
-dataset = "one"
-protocol = "as it comes"
-cost = "nothing"
-smoke = ["--epochs", "1"]
-
-[[step]]
-name = "first"
-args = ["train", "--data", "{data}/toy", "--epochs", "9", "--run-dir", "{run}"]
-
-[[step]]
-name = "second"
-args = ["train", "--data", "{data}/toy", "--epochs", "9", "--run-dir", "{run}"]
-
-[published."first.mse"]
-value = 0.30
-source = "a later paper"
-seen = false
-
-[bounds."first.mse"]
-max = 0.31
-why = "the paper"
-
-[bounds."second.mse"]
-below = "mean"
-why = "must have learnt"
-"#;
-
-/// Writes its arguments and the metrics that a pipeline would.
-#[cfg(unix)]
-const PIPELINE: &str = r#"#!/bin/sh
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --run-dir) run="$2" ;;
-    --fail) echo "asked to fail" >&2; exit 1 ;;
-  esac
-  echo "$1" >> "$(dirname "$0")/arguments"
-  shift
-done
-mkdir -p "$run"
-echo "<html></html>" > "$run/report.html"
-cat > "$run/metrics.json" <<END
-{"task":"toy","models":2,"seeds":[1,2],"epochs":[9,9],"metrics":{"mse":{"mean":0.305,"sd":0.01,"values":[0.295,0.315],"low":0.29,"high":0.32}},
-"baselines":{"mean":{"mse":0.8},"neighbours":{"mse":{"mean":0.4}}},"device":"cpu","wall_seconds":1.0,"peak_mb":12.5,"version":"0","commit":"x"}
-END
-"#;
-
-/// A workspace with the domain `toy`.
-#[cfg(unix)]
-struct Toy {
-    root: TempDir,
-}
-
-#[cfg(unix)]
-impl Toy {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let manifest = format!(
-            "[[dataset]]\nname = 'one'\ndomain = 'toy'\nabout = 'a'\nsource = 's'\nlicence = 'l'\n\
-             [[dataset.file]]\npath = 'toy/file'\nbytes = 3\nsha256 = '{}'\nnote = 'n'\n",
-            sha256(b"abc")
-        );
-        write(root.path(), "data/manifest.toml", manifest);
-        write(root.path(), "data/raw/toy/file", "abc");
-        write(root.path(), "data/experiments/toy/test.toml", EXPERIMENT);
-        write(root.path(), "pipelines/toy/Cargo.toml", "");
-        write(root.path(), "README.md", "# Toy\n<!-- results:begin -->\n<!-- results:end -->\nend\n");
-        program(root.path(), "bin/galen-toy", PIPELINE);
-        Self { root }
-    }
-
-    fn run(&self, args: &[&str]) -> std::process::Output {
-        let root = self.root.path();
-        xtask(root)
-            .arg("--bin-dir")
-            .arg(root.join("bin"))
-            .args(args)
-            .env("CARGO_TARGET_DIR", root.join("target"))
-            .output()
-            .unwrap()
-    }
-
-    fn results(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.root.path().join("data/results.jsonl")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.root.path().join("bin/arguments")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
 }
 
 #[cfg(unix)]
@@ -185,6 +93,7 @@ fn a_run_is_recorded_and_the_readme_follows() {
         r#""models":2"#,
         r#""peak_mb":12.5"#,
         r#""passed":true"#,
+        r#""built_from":["x"]"#,
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     ] {
         assert!(lines[0].contains(expected), "no {expected} in {}", lines[0]);
@@ -197,6 +106,7 @@ fn a_run_is_recorded_and_the_readme_follows() {
     let readme = fs::read_to_string(toy.root.path().join("README.md")).unwrap();
     let row = readme.lines().find(|line| line.starts_with("| test | first.mse |")).unwrap();
     assert!(row.contains(r"| 0.300\* | 0.305 ± 0.010 [0.290, 0.320] | 0.400 (neighbours) | 2 | yes | cpu |"), "{row}");
+    assert!(row.ends_with("| `x` |"), "{row}");
     assert!(readme.starts_with("# Toy\n") && readme.ends_with("<!-- results:end -->\nend\n"), "{readme}");
     succeeds(&toy.run(&["report", "--check"]));
 
@@ -204,6 +114,40 @@ fn a_run_is_recorded_and_the_readme_follows() {
     succeeds(&json);
     assert_eq!(stdout(&json).trim_end(), lines[0]);
     fails_with(&toy.run(&["report", "--json", "other"]), "recorded: test");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_continued_names_the_commit_that_began_it() {
+    let toy = Toy::new();
+    let root = toy.root.path();
+    write(root, "run/second/environment.json", r#"{"commit":"w"}"#);
+    succeeds(&toy.run(&["reproduce", "test", "--run-dir", &root.join("run").display().to_string()]));
+    assert!(toy.results()[0].contains(r#""built_from":["x","w"]"#), "{}", toy.results()[0]);
+    succeeds(&toy.run(&["report"]));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains("| `x`, `w` |"), "{readme}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_does_in_the_place_of_another_is_recorded() {
+    let toy = Toy::new();
+    let root = toy.root.path();
+    let path = root.join("data/manifest.toml");
+    let made =
+        "[[dataset.file]]\npath = 'toy/made'\nbytes = 1\nsha256 = 'SHA'\nderived = 'd'\nreplaced_by = 'toy/raw'\n";
+    let manifest = fs::read_to_string(&path).unwrap() + &made.replace("SHA", &sha256(b"a"));
+    fs::write(path, manifest).unwrap();
+    let output = toy.run(&["reproduce", "test"]);
+    succeeds(&output);
+    assert!(stderr(&output).contains("only if the pipeline reads them: toy/made"), "{}", stderr(&output));
+    write(root, "data/raw/toy/raw", "b");
+    let output = toy.run(&["reproduce", "test"]);
+    succeeds(&output);
+    assert!(!stderr(&output).contains("toy/made"), "{}", stderr(&output));
+    let recorded = format!(r#""toy/raw":"{}""#, sha256(b"b"));
+    assert!(toy.results()[1].contains(&recorded), "{}", toy.results()[1]);
 }
 
 #[cfg(unix)]

@@ -88,9 +88,45 @@ fn an_audit_reads_back_and_says_its_numbers() {
         "4 drugs, 3 distinct flat canonical SMILES, 1 that cannot be read",
         "1 of 4 (25.0 %) test pairs have their exact input (SMILES string and sequence) in train",
         "4 of 7 (57.1 %) labels are exactly 5, the lowest value",
-        "1 inputs occur more than once; 1 of them with different labels (2 rows, largest difference 2.00)",
+        "1 input occurs more than once, 1 with different labels (2 rows, largest difference 2.00)",
         "0.50 to 0.55        1  ####",
         "SMILES, 100 characters: 1 of 4 (25.0 %) truncated, 2 unknown characters",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+}
+
+/// What an assay does not measure is a matter of affinities; the smaller of two classes is one of them.
+#[test]
+fn only_of_an_affinity_the_lowest_label_is_where_the_assay_ends() {
+    let line = |quantity: Quantity, lowest: f32| {
+        let mut table = AffinityTable { quantity, ..table() };
+        table.pairs.truncate(2);
+        table.pairs.iter_mut().for_each(|pair| pair.value = lowest);
+        let text = Audit::new(&table, &Split::new(vec![0], vec![], vec![1])).to_text();
+        text.lines().find(|line| line.contains("labels are")).unwrap().to_owned()
+    };
+    let ends = |label: &str| format!("2 of 2 (100.0 %) labels are exactly {label}, the lowest value");
+    for quantity in [Quantity::Pkd, Quantity::Other("pIC50".to_owned())] {
+        assert_eq!(line(quantity, 5.0), ends("5") + ": the assay does not measure below it");
+    }
+    assert_eq!(line(Quantity::Other("Y".to_owned()), 0.0), ends("0"));
+    // As it was written: the single precision number nearest to 11.2 is 11.199999809...
+    assert_eq!(line(Quantity::KibaScore, 11.2), ends("11.2"));
+}
+
+#[test]
+fn one_of_a_kind_is_not_spoken_of_as_many() {
+    let mut table = table();
+    table.drugs.truncate(1);
+    table.targets.truncate(1);
+    table.pairs.truncate(1);
+    let audit = Audit::new(&table, &Split::new(vec![0], vec![], vec![])).with_reading("SMILES", 1, 0, 1);
+    let text = audit.to_text();
+    for expected in [
+        "1 row of pKd\n1 drug, 1 distinct flat canonical SMILES\n1 target, 1 distinct sequence\n",
+        "0 inputs occur more than once, 0 with different labels (0 rows, ",
+        "SMILES: 0 of 1 (0.0 %) truncated, 1 unknown character\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

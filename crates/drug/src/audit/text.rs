@@ -5,6 +5,7 @@ use std::fmt;
 use nn_core::data::Part;
 
 use super::{Audit, Ceiling, Entities, Histogram, KMER, Overlap, Place, Similarity};
+use crate::io::affinity::LOGARITHMS;
 
 /// Characters of the longest bar of a histogram.
 const BAR: usize = 40;
@@ -22,6 +23,11 @@ fn thousands(count: usize) -> String {
     text
 }
 
+/// A count with its noun: `1 drug`, `2,111 drugs`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
+}
+
 /// `929 of 5,010 (18.5 %)`.
 fn of(part: usize, whole: usize) -> String {
     let percent = if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
@@ -31,9 +37,15 @@ fn of(part: usize, whole: usize) -> String {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} rows of {}", thousands(self.rows), self.quantity)?;
-        entities(f, "drugs", "flat canonical SMILES", &self.drugs)?;
-        entities(f, "targets", "sequences", &self.targets)?;
+        writeln!(f, "{} of {}", counted(self.rows, "row"), self.quantity)?;
+        // The plural of SMILES is SMILES.
+        entities(
+            f,
+            "drug",
+            &format!("{} distinct flat canonical SMILES", thousands(self.drugs.distinct)),
+            &self.drugs,
+        )?;
+        entities(f, "target", &counted(self.targets.distinct, "distinct sequence"), &self.targets)?;
         if self.unused > 0 {
             writeln!(f, "{} rows are in no part", of(self.unused, self.rows))?;
         }
@@ -53,21 +65,30 @@ impl fmt::Display for Audit {
             )?;
         }
         if let Some(Ceiling { value, rows, place, .. }) = &self.ceiling {
-            let place = match place {
-                Place::Lowest => "the lowest value: the assay does not measure below it",
-                Place::Highest => "the highest value: the assay does not measure above it",
-                Place::Inside => "inside the range",
+            // Of a class or a score the end of the range is no end of an assay.
+            let place = match (place, LOGARITHMS.contains(&self.quantity.as_str())) {
+                (Place::Lowest, true) => "the lowest value: the assay does not measure below it",
+                (Place::Lowest, false) => "the lowest value",
+                (Place::Highest, true) => "the highest value: the assay does not measure above it",
+                (Place::Highest, false) => "the highest value",
+                (Place::Inside, _) => "inside the range",
             };
+            // Labels have single precision, in which 11.2 is written as such.
+            let value = *value as f32;
             writeln!(f, "{} labels are exactly {value}, {place}", of(*rows, self.rows))?;
         }
 
         let conflicts = &self.conflicts;
         writeln!(
             f,
-            "\n{} inputs occur more than once; {} of them with different labels ({} rows, largest difference {:.2})",
-            thousands(conflicts.repeated),
+            "\n{} more than once, {} with different labels ({}, largest difference {:.2})",
+            if conflicts.repeated == 1 {
+                "1 input occurs".to_owned()
+            } else {
+                counted(conflicts.repeated, "input") + " occur"
+            },
             thousands(conflicts.inputs),
-            thousands(conflicts.rows),
+            counted(conflicts.rows, "row"),
             conflicts.largest_spread,
         )?;
         writeln!(f, "mean squared error that no model of these inputs can go below: {:.4}", conflicts.irreducible_mse)?;
@@ -81,18 +102,18 @@ impl fmt::Display for Audit {
         for reading in &self.reading {
             writeln!(
                 f,
-                "{}: {} truncated, {} unknown characters",
+                "{}: {} truncated, {}",
                 reading.what,
                 of(reading.truncated, reading.strings),
-                thousands(reading.unknown),
+                counted(reading.unknown, "unknown character"),
             )?;
         }
         Ok(())
     }
 }
 
-fn entities(f: &mut fmt::Formatter<'_>, name: &str, by: &str, entities: &Entities) -> fmt::Result {
-    write!(f, "{} {name}, {} distinct {by}", thousands(entities.listed), thousands(entities.distinct))?;
+fn entities(f: &mut fmt::Formatter<'_>, name: &str, distinct: &str, entities: &Entities) -> fmt::Result {
+    write!(f, "{}, {distinct}", counted(entities.listed, name))?;
     if entities.unreadable > 0 {
         write!(f, ", {} that cannot be read", thousands(entities.unreadable))?;
     }
@@ -158,6 +179,7 @@ mod tests {
             [0, 12, 999, 1000, 118_254, 1_000_000].map(thousands),
             ["0", "12", "999", "1,000", "118,254", "1,000,000"]
         );
+        assert_eq!([0, 1, 2111].map(|count| counted(count, "drug")), ["0 drugs", "1 drug", "2,111 drugs"]);
         assert_eq!(of(929, 5010), "929 of 5,010 (18.5 %)");
         assert_eq!(of(3, 118_254), "3 of 118,254 (0.00 %)");
         assert_eq!(of(0, 0), "0 of 0 (0.0 %)");

@@ -5,7 +5,7 @@
 //! shares of the 20 residues and 400 residue pairs, standardised on the training targets.
 
 use super::BaselineError;
-use crate::affinity::{distinct, numbers, regression_scores, squared_error};
+use crate::affinity::{distinct, numbers, regression_scores, squared_error, squared_errors};
 use crate::chem::Molecule;
 use crate::table::{AffinityTable, Pair};
 use burn::module::{Module, Param};
@@ -99,11 +99,15 @@ impl Mlp {
 struct Inputs<'a> {
     drugs: Tensor<2>,
     proteins: Tensor<2>,
-    pairs: &'a [Pair],
+    table: &'a AffinityTable,
     validation: &'a [usize],
 }
 
 impl Inputs<'_> {
+    fn pairs(&self, rows: &[usize]) -> Vec<Pair> {
+        rows.iter().map(|&row| self.table.pairs[row]).collect()
+    }
+
     /// Only the distinct drugs and targets of `rows` pass the first layer: a batch has few of KIBA's 2,111 drugs.
     fn predict(&self, model: &Mlp, rows: &[usize], rng: Option<&mut ChaCha8Rng>) -> Tensor<1> {
         let device = model.output.weight.device();
@@ -112,7 +116,7 @@ impl Inputs<'_> {
             Tensor::<1, Int>::from_data(TensorData::new(values, [n]), device)
         };
         let side = |inputs: &Tensor<2>, of: fn(&Pair) -> u32| {
-            let (values, places) = distinct(rows.iter().map(|&r| of(&self.pairs[r])));
+            let (values, places) = distinct(rows.iter().map(|&r| of(&self.table.pairs[r])));
             let values = index(values.into_iter().map(i64::from).collect(), &inputs.device());
             (inputs.clone().select(0, values).to_device(&device), index(places, &device))
         };
@@ -126,14 +130,21 @@ impl Objective for Inputs<'_> {
     type Model = Mlp;
 
     fn loss(&self, model: &Mlp, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
-        let pairs: Vec<Pair> = rows.iter().map(|&r| self.pairs[r]).collect();
-        Ok(squared_error(self.predict(model, rows, Some(&mut context.rng(0))), &pairs))
+        Ok(squared_error(self.predict(model, rows, Some(&mut context.rng(0))), &self.pairs(rows)))
     }
 
     fn validate(&self, model: &Mlp) -> Result<Vec<(String, f64)>, StepError> {
-        let pairs: Vec<Pair> = self.validation.iter().map(|&r| self.pairs[r]).collect();
         let predicted = numbers(self.predict(model, self.validation, None))?;
-        Ok(regression_scores(&pairs, &predicted)?)
+        Ok(regression_scores(&self.pairs(self.validation), &predicted)?)
+    }
+
+    fn name_of(&self, row: usize) -> String {
+        self.table.name_of(row)
+    }
+
+    fn losses(&self, model: &Mlp, rows: &[usize], context: &StepContext) -> Result<Option<Tensor<1>>, StepError> {
+        let predicted = self.predict(model, rows, Some(&mut context.rng(0)));
+        Ok(Some(squared_errors(predicted, &self.pairs(rows))))
     }
 }
 
@@ -148,12 +159,8 @@ pub fn mlp(
     device: &Device,
 ) -> Result<Vec<f64>, BaselineError> {
     let failed = |e: &dyn std::error::Error| BaselineError::Training(e.to_string());
-    let inputs = Inputs {
-        drugs: fingerprints(table, device),
-        proteins: compositions(table, train, device),
-        pairs: &table.pairs,
-        validation,
-    };
+    let inputs =
+        Inputs { drugs: fingerprints(table, device), proteins: compositions(table, train, device), table, validation };
     let model = Mlp::new(config, &device.clone().autodiff(), &mut rng(config.seed, &[0]));
     let mut learner = Supervised::new(inputs, model, OptimizerConfig::adam().init(), "mlp");
     let sampler = Shuffled::new(train.to_vec(), config.batch_size);

@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
         self.no_bond_left()?;
         if let Some(branch) = self.branches.last() {
             let reason =
-                format!("'.' inside the parenthesis of byte {}; write the parts one after another", branch.byte);
+                format!("'.' inside the parenthesis of byte {}; write the parts one after another", branch.byte + 1);
             return Err(SmilesError::new(self.at, reason));
         }
         if self.current.is_none() {
@@ -204,7 +204,9 @@ impl<'a> Scanner<'a> {
         {
             let reason = format!(
                 "ring {number} is closed with bond {} but was opened with bond {} at byte {}",
-                second.symbol, first.symbol, first.byte
+                second.symbol,
+                first.symbol,
+                first.byte + 1
             );
             return Err(SmilesError::new(start, reason));
         }

@@ -8,9 +8,14 @@
 //! | `DrugBAN` | | `SMILES` | | `Protein` | `Y` |
 //! | `GraphDTA` | | `compound_iso_smiles` | | `target_sequence` | `affinity` |
 //!
-//! or as [`AffinityOptions`] says. A `.txt` file without a header is read as `SMILES SEQUENCE label` (`DeepPurpose`,
-//! `TransformerCPI`). The file is read as a stream and each molecule and sequence kept once. Units are never guessed:
-//! without being told, a number is taken as it stands.
+//! or as [`AffinityOptions`] says. `Drug` and `Target` are looked for last, because other files keep names there, and
+//! SMILES and sequence beside them. In a table that [`to_csv`] wrote, the value stands last, whatever its name. A `.txt`
+//! file without a header is read as `SMILES SEQUENCE label` (`DeepPurpose`, `TransformerCPI`). The file is read as a
+//! stream and each molecule and sequence kept once; a row whose SMILES is no molecule, or whose sequence is no sequence,
+//! is refused, and so is one whose value is a limit or has a unit beside it. Units are never guessed: without being told,
+//! a number is taken as it stands.
+
+mod numbers;
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -20,62 +25,18 @@ use super::fasta::residues;
 use super::smiles::header;
 use super::text::{Line, Lines, column, extension, split, too_long};
 use super::{IoError, Loaded, RowError, open};
+use crate::chem::Molecule;
 use crate::table::{AffinityTable, Drug, Pair, Quantity, Target};
 
-const SMILES: [&str; 4] = ["drug", "smiles", "compound_iso_smiles", "canonical_smiles"];
-const SEQUENCE: [&str; 4] = ["target", "protein", "target_sequence", "sequence"];
-const VALUE: [&str; 6] = ["y", "affinity", "label", "pkd", "kiba_score", "value"];
+pub use self::numbers::{LOGARITHMS, Unit, quantity_of};
+
+const SMILES: [&str; 4] = ["smiles", "compound_iso_smiles", "canonical_smiles", "drug"];
+const SEQUENCE: [&str; 4] = ["target_sequence", "sequence", "protein", "target"];
+const VALUE: [&str; 9] = ["y", "affinity", "label", "pkd", "pki", "pic50", "pec50", "kiba_score", "value"];
 const DRUG_ID: [&str; 2] = ["drug_id", "drug_name"];
 const TARGET_ID: [&str; 2] = ["target_id", "target_name"];
-
-/// What the numbers of a file are, and therefore what is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Unit {
-    /// Stored as they stand; larger must mean tighter binding.
-    #[default]
-    AsIs,
-    /// A dissociation constant in nmol/l, stored as pKd = 9 − log10(Kd).
-    Nanomolar,
-    /// A dissociation constant in µmol/l, stored as pKd = 6 − log10(Kd).
-    Micromolar,
-    /// A dissociation constant in mol/l, stored as pKd = −log10(Kd).
-    Molar,
-}
-
-impl Unit {
-    /// The value that is stored for a number of the file.
-    ///
-    /// # Errors
-    /// Why there is none: a constant that is not positive, a number that is not finite or too large for single precision.
-    pub fn store(self, number: f64) -> Result<f32, String> {
-        let offset = match self {
-            Self::AsIs => None,
-            Self::Nanomolar => Some(9.0),
-            Self::Micromolar => Some(6.0),
-            Self::Molar => Some(0.0),
-        };
-        let stored = match offset {
-            Some(_) if number <= 0.0 => {
-                return Err(format!("a dissociation constant of {}; it must be positive", short(number)));
-            }
-            Some(offset) => offset - number.log10(),
-            None => number,
-        };
-        match stored as f32 {
-            single if single.is_finite() => Ok(single),
-            _ if number.is_finite() => {
-                Err(format!("{} is out of the range of single precision (at most {:e})", short(number), f32::MAX))
-            }
-            _ => Err(format!("{number} is not a finite number")),
-        }
-    }
-}
-
-/// A number as it is written, or with an exponent where that would be a row of digits.
-fn short(number: f64) -> String {
-    let plain = number == 0.0 || (1e-5..1e9).contains(&number.abs());
-    if plain { number.to_string() } else { format!("{number:e}") }
-}
+/// The columns that [`to_csv`] writes before that of the value: those of TDC.
+const WRITTEN: [&str; 4] = ["Drug_ID", "Drug", "Target_ID", "Target"];
 
 /// How to read a table of pairs. The default finds the columns by name and takes the numbers as they stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,7 +55,8 @@ pub struct AffinityOptions {
     pub delimiter: Option<char>,
     /// What the numbers are.
     pub unit: Unit,
-    /// What the stored values measure; without it pKd for constants, else what the column's name says.
+    /// What the stored values measure; without it pKd for concentrations, else what the column's name says
+    /// ([`quantity_of`]).
     pub quantity: Option<Quantity>,
 }
 
@@ -108,7 +70,8 @@ impl AffinityOptions {
     }
 }
 
-/// Reads a table of pairs, plain or gzip. Rows that cannot be used are listed in [`Loaded::refused`].
+/// Reads a table of pairs, plain or gzip. Rows that cannot be used are listed in [`Loaded::refused`]; every SMILES of
+/// the table is one that [`Molecule::parse`] reads.
 ///
 /// # Errors
 /// [`IoError`] if the file cannot be read, a column is missing, or no row can be used.
@@ -139,16 +102,16 @@ pub fn read_from(
         let line = lines.advance().map_err(|cause| IoError::Read { path: path.to_path_buf(), cause })?;
         let outcome = match line {
             Line::End => break,
-            Line::TooLong(length) => Err(too_long(length)),
+            Line::TooLong(length) => Err(Problem::new("line is too long", too_long(length))),
             Line::Text => match lines.text() {
                 Ok(text) if text.trim().is_empty() => continue,
                 Ok(text) => layout.row(text).and_then(|row| builder.push(row, options.unit)),
-                Err(problem) => Err(problem),
+                Err(problem) => Err(Problem::new("line is no text", problem)),
             },
         };
         rows += 1;
-        if let Err(problem) = outcome {
-            refused.push(RowError::line(lines.number(), problem));
+        if let Err(Problem { kind, text }) = outcome {
+            refused.push(RowError { unit: "line", number: lines.number(), kind: Some(kind), problem: text });
         }
     }
     let quantity = options.quantity.clone().unwrap_or_else(|| layout.quantity(options.unit));
@@ -157,7 +120,7 @@ pub fn read_from(
 }
 
 /// The table as CSV with the columns of TDC, to be read back by [`read`]. The value's column is called after the quantity:
-/// `pkd`, `kiba_score`, or its own name, which [`AffinityOptions::value`] must then give if it is not a usual one.
+/// `pkd`, `kiba_score`, or its own name.
 ///
 /// # Errors
 /// [`IoError::Write`] if the memory does not take it.
@@ -169,7 +132,7 @@ pub fn to_csv(table: &AffinityTable) -> Result<Vec<u8>, IoError> {
         Quantity::Other(name) => name,
     };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["Drug_ID", "Drug", "Target_ID", "Target", value]).map_err(|error| failed(error.into()))?;
+    writer.write_record(WRITTEN.into_iter().chain([value])).map_err(|error| failed(error.into()))?;
     for pair in &table.pairs {
         let (drug, target) = (&table.drugs[pair.drug as usize], &table.targets[pair.target as usize]);
         let number = pair.value.to_string();
@@ -178,6 +141,26 @@ pub fn to_csv(table: &AffinityTable) -> Result<Vec<u8>, IoError> {
             .map_err(|error| failed(error.into()))?;
     }
     writer.into_inner().map_err(|error| failed(error.into_error()))
+}
+
+/// Why a row cannot be used.
+#[derive(Debug)]
+struct Problem {
+    /// What is wrong in general: rows are counted by it.
+    kind: &'static str,
+    /// What is wrong with this row.
+    text: String,
+}
+
+impl Problem {
+    fn new(kind: &'static str, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+/// A number with its noun, as `1 field` and `2 fields`.
+fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Positions of the columns.
@@ -224,7 +207,11 @@ impl Layout {
             Err(error) if named.is_some() => Err(error),
             Err(_) => Ok(None),
         };
-        let value = find(&options.value, &VALUE)?;
+        let written = matches!(header.split_last(), Some((_, others)) if others == WRITTEN);
+        let value = match &options.value {
+            None if written => header.len() - 1,
+            named => find(named, &VALUE)?,
+        };
         Ok(Self::Table {
             delimiter,
             width: header.len(),
@@ -237,12 +224,15 @@ impl Layout {
         })
     }
 
-    fn row(&self, line: &str) -> Result<Row, String> {
+    fn row(&self, line: &str) -> Result<Row, Problem> {
+        let wrong = |text: String| Problem::new("fields are not those of the header", text);
         match self {
             Self::Text => {
                 let fields: Vec<&str> = line.split_whitespace().collect();
                 let [smiles, sequence, value] = fields[..] else {
-                    return Err(format!("{} words; SMILES, sequence and label are expected", fields.len()));
+                    let words = counted(fields.len(), "word");
+                    let text = format!("{words}; SMILES, sequence and label are expected");
+                    return Err(Problem::new("words are not three", text));
                 };
                 Ok(Row {
                     drug_id: String::new(),
@@ -253,9 +243,10 @@ impl Layout {
                 })
             }
             Self::Table { delimiter, width, smiles, sequence, value, drug_id, target_id, .. } => {
-                let mut fields = split(line, *delimiter)?;
+                let mut fields = split(line, *delimiter).map_err(|problem| wrong(problem.to_owned()))?;
                 if fields.len() != *width {
-                    return Err(format!("{} fields, but the header has {width}", fields.len()));
+                    let fields = counted(fields.len(), "field");
+                    return Err(wrong(format!("{fields}, but the header has {width}")));
                 }
                 let id = |at: &Option<usize>| at.map(|at| fields[at].trim().to_owned()).unwrap_or_default();
                 let (drug_id, target_id) = (id(drug_id), id(target_id));
@@ -275,10 +266,9 @@ impl Layout {
             Self::Text => "label",
             Self::Table { value_name, .. } => value_name,
         };
-        match (unit, name.to_ascii_lowercase().as_str()) {
-            (Unit::AsIs, "kiba_score" | "kiba") => Quantity::KibaScore,
-            (Unit::Nanomolar | Unit::Micromolar | Unit::Molar, _) | (Unit::AsIs, "pkd") => Quantity::Pkd,
-            (Unit::AsIs, _) => Quantity::Other(name.to_owned()),
+        match unit {
+            Unit::AsIs => quantity_of(name),
+            Unit::Nanomolar | Unit::Micromolar | Unit::Molar => Quantity::Pkd,
         }
     }
 }
@@ -290,28 +280,32 @@ struct Builder {
     drugs: Vec<Drug>,
     targets: Vec<Target>,
     pairs: Vec<Pair>,
-    drug_index: HashMap<(String, String), u32>,
+    /// Of a SMILES that is no molecule, what is wrong with it: each is parsed once.
+    drug_index: HashMap<(String, String), Result<u32, String>>,
     target_index: HashMap<(String, String), u32>,
 }
 
 impl Builder {
-    fn push(&mut self, row: Row, unit: Unit) -> Result<(), String> {
+    fn push(&mut self, row: Row, unit: Unit) -> Result<(), Problem> {
         if row.smiles.is_empty() {
-            return Err("no SMILES".to_owned());
+            return Err(Problem::new("no SMILES", "no SMILES"));
         }
         if row.value.is_empty() {
-            return Err("no value".to_owned());
+            return Err(Problem::new("no value", "no value"));
         }
-        let number: f64 = row.value.parse().map_err(|_| format!("{:?} is not a number", row.value))?;
-        let value = unit.store(number)?;
-        let sequence = residues(row.sequence.as_bytes()).map_err(|problem| format!("sequence: {problem}"))?;
+        let number = numbers::read(&row.value)?;
+        let value = unit.store(number).map_err(|problem| Problem::new("value is out of range", problem))?;
+        let sequence = residues(row.sequence.as_bytes())
+            .map_err(|problem| Problem::new("sequence is no protein", format!("sequence: {problem}")))?;
 
         let drugs = &mut self.drugs;
-        let drug = *self.drug_index.entry((row.drug_id, row.smiles)).or_insert_with_key(|(id, smiles)| {
+        let known = self.drug_index.entry((row.drug_id, row.smiles)).or_insert_with_key(|(id, smiles)| {
+            Molecule::parse(smiles).map_err(|problem| format!("SMILES: {problem}"))?;
             let id = if id.is_empty() { format!("drug-{}", drugs.len() + 1) } else { id.clone() };
             drugs.push(Drug { id, smiles: smiles.clone() });
-            drugs.len() as u32 - 1
+            Ok(drugs.len() as u32 - 1)
         });
+        let drug = known.clone().map_err(|problem| Problem::new("SMILES is no molecule", problem))?;
         let targets = &mut self.targets;
         let target = *self.target_index.entry((row.target_id, sequence)).or_insert_with_key(|(id, sequence)| {
             let id = if id.is_empty() { format!("target-{}", targets.len() + 1) } else { id.clone() };

@@ -21,8 +21,8 @@ use std::fmt;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::affinity::Unit;
 use super::fasta::residues;
@@ -36,7 +36,7 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// A `Y` without NaN that goes above this is Kd in nmol/l: KIBA scores end at 17.2, and in Davis what did not bind
 /// stands as 10,000.
-const KD_ABOVE: f64 = 100.0;
+pub const KD_ABOVE: f64 = 100.0;
 
 /// Largest difference between `pkd` and 9 − log10(`kd_nM`) that is rounding.
 const PKD_TOLERANCE: f64 = 1e-6;
@@ -51,13 +51,24 @@ pub struct Folds {
 }
 
 /// Which SMILES of a ligand to take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ligands {
     /// `ligands_can.txt`, without stereochemistry: what `DeepDTA` reads.
     #[default]
     Canonical,
     /// `ligands_iso.txt`, with stereochemistry.
     Isomeric,
+}
+
+impl Ligands {
+    /// Name of the file in a benchmark folder.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Canonical => "ligands_can.txt",
+            Self::Isomeric => "ligands_iso.txt",
+        }
+    }
 }
 
 /// Reads a benchmark folder with the SMILES that `DeepDTA` reads.
@@ -74,11 +85,7 @@ pub fn read(folder: &Path) -> Result<(AffinityTable, Folds), IoError> {
 /// [`IoError`] naming the file and the place: a file that is absent or damaged, an index out of bounds, pairs out of
 /// order, folds that overlap or do not cover the pairs. Rows are not passed over, because the folds count them.
 pub fn read_with(folder: &Path, ligands: Ligands) -> Result<(AffinityTable, Folds), IoError> {
-    let name = match ligands {
-        Ligands::Canonical => "ligands_can.txt",
-        Ligands::Isomeric => "ligands_iso.txt",
-    };
-    let drugs = read_drugs(&folder.join(name))?;
+    let drugs = read_drugs(&folder.join(ligands.file()))?;
     let targets = read_targets(&folder.join("proteins.txt"))?;
     let (pairs, quantity) = read_pairs(folder, drugs.len(), targets.len())?;
     let folds = read_folds(&folder.join("folds"), pairs.len())?;

@@ -118,7 +118,7 @@ impl<R: BufRead> Iterator for FastaReader<R> {
             }
             Ok(Some(record)) => Some(record.map_err(|problem| IoError::Row {
                 path: self.path.clone(),
-                row: RowError { unit: "record", number: self.records, problem },
+                row: RowError { unit: "record", number: self.records, kind: None, problem },
             })),
             Err(cause) => {
                 self.ended = true;

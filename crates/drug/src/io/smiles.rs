@@ -2,9 +2,10 @@
 //!
 //! `.csv` and `.tsv` files have a header; every other file is a list `SMILES name`, the name being all that follows the
 //! first blank; its first line may be a heading, with the word `smiles` in the place of the SMILES. The SMILES are not
-//! parsed here. Blank lines are passed over; every other line comes out, as a [`SmilesRow`] or as an error with its number.
+//! parsed here. Every line but the header and blank ones at the end comes out, as a [`SmilesRow`] or as an error with its
+//! number, so that rows stay beside the lines they are from; a blank line between others is one without SMILES.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use super::text::{Line, Lines, column, extension, split, too_long};
@@ -38,9 +39,10 @@ pub const ID_COLUMNS: [&str; 10] = [
 /// Which columns to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SmilesOptions {
-    /// Column of the SMILES; without it the first of [`SMILES_COLUMNS`].
+    /// In a table, the column of the SMILES; without it the first of [`SMILES_COLUMNS`].
     pub smiles_column: Option<String>,
-    /// Column of the identifier; without it the first of [`ID_COLUMNS`], and the row number if there is none.
+    /// In a table, the column of the identifier; without it the first of [`ID_COLUMNS`], and the row number if there is
+    /// none.
     pub id_column: Option<String>,
     /// In a list, the name stands before the SMILES.
     pub id_first: bool,
@@ -62,6 +64,64 @@ enum Format {
     Table { delimiter: char, width: usize, smiles: usize, id: Option<usize> },
 }
 
+impl Format {
+    /// Whether a line holds nothing. One of tabs alone has fields, where tabs separate them.
+    fn is_blank(&self, line: &str) -> bool {
+        let separator = match self {
+            Self::List { .. } => None,
+            Self::Table { delimiter, .. } => Some(*delimiter),
+        };
+        line.chars().all(|character| character.is_whitespace() && Some(character) != separator)
+    }
+
+    /// Lists that were exported from a table keep its heading: `smiles` where the SMILES stands. A compound whose name
+    /// has that word in it is none.
+    fn is_heading(&self, line: &str) -> bool {
+        let Self::List { id_first } = self else { return false };
+        let word = line.split_whitespace().nth(usize::from(*id_first));
+        word.is_some_and(|word| word.eq_ignore_ascii_case("smiles"))
+    }
+
+    /// The identifier, which may be empty, and the SMILES of a line.
+    fn read(&self, line: &str) -> Result<(String, String), Refusal> {
+        let (id, smiles) = match self {
+            Self::List { id_first } => {
+                let line = line.trim();
+                let (first, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+                let (first, rest) = (first.to_owned(), rest.trim().to_owned());
+                if *id_first { (first, rest) } else { (rest, first) }
+            }
+            Self::Table { delimiter, width, smiles, id } => {
+                let mut fields = split(line, *delimiter).map_err(Refusal::nameless)?;
+                let whole = fields.len() == *width;
+                // A field too many or too few moves those behind it; only the first is sure to be in its place.
+                let id = id.filter(|&at| whole || at == 0).map(|at| fields[at].trim().to_owned()).unwrap_or_default();
+                if !whole {
+                    let problem = format!("{} fields, but the header has {width}", fields.len());
+                    return Err(Refusal { id, problem });
+                }
+                (id, std::mem::take(&mut fields[*smiles]).trim().to_owned())
+            }
+        };
+        if smiles.is_empty() { Err(Refusal { id, problem: NO_SMILES.to_owned() }) } else { Ok((id, smiles)) }
+    }
+}
+
+/// What is said of a line without a SMILES, blank ones among them.
+const NO_SMILES: &str = "no SMILES";
+
+/// Why a line is no compound, with its identifier where that can be told.
+struct Refusal {
+    id: String,
+    problem: String,
+}
+
+impl Refusal {
+    fn nameless(problem: impl Into<String>) -> Self {
+        Self { id: String::new(), problem: problem.into() }
+    }
+}
+
 /// Iterator over the compounds of a file.
 ///
 /// An [`IoError::Row`] concerns one line, the iterator goes on behind it; after any other error it ends.
@@ -69,7 +129,14 @@ pub struct SmilesReader<R> {
     lines: Lines<R>,
     path: PathBuf,
     format: Format,
+    /// Rows up to the line last read; blank lines count when another one follows.
     rows: u64,
+    /// Blank lines right before the line last read that are still to come out.
+    blank: u64,
+    /// That line, while they do.
+    held: Option<Result<SmilesRow, Refusal>>,
+    /// Identifier of the row last refused.
+    refused_id: String,
     ended: bool,
 }
 
@@ -87,38 +154,68 @@ impl<R: BufRead> SmilesReader<R> {
     /// Reads from `reader`; the extension of `path` tells the format, and messages name it.
     ///
     /// # Errors
-    /// [`IoError`] if the header cannot be read or has no SMILES column.
+    /// [`IoError`] if the header cannot be read or has no SMILES column, or for an option that the format has no use for.
     pub fn new(reader: R, path: &Path, options: &SmilesOptions) -> Result<Self, IoError> {
         let mut lines = Lines::new(reader);
-        let format = match extension(path).as_str() {
-            "csv" => table(&mut lines, path, ',', options)?,
-            "tsv" | "tab" => table(&mut lines, path, '\t', options)?,
-            _ => Format::List { id_first: options.id_first },
+        let delimiter = match extension(path).as_str() {
+            "csv" => Some(','),
+            "tsv" | "tab" => Some('\t'),
+            _ => None,
         };
-        Ok(Self { lines, path: path.to_path_buf(), format, rows: 0, ended: false })
+        let unused = |problem: &str| IoError::Format { path: path.to_path_buf(), problem: problem.to_owned() };
+        let format = match delimiter {
+            Some(_) if options.id_first => {
+                return Err(unused(
+                    "which of name and SMILES stands first is said of lists; in a table name the columns",
+                ));
+            }
+            Some(delimiter) => table(&mut lines, path, delimiter, options)?,
+            None if options.smiles_column.is_some() || options.id_column.is_some() => {
+                return Err(unused("a list has no names of columns; call the file .csv or .tsv if it has a header"));
+            }
+            None => Format::List { id_first: options.id_first },
+        };
+        let path = path.to_path_buf();
+        Ok(Self { lines, path, format, rows: 0, blank: 0, held: None, refused_id: String::new(), ended: false })
     }
 
-    fn read(&self, line: &str) -> Result<SmilesRow, String> {
-        let (smiles, id) = match &self.format {
-            Format::List { id_first } => {
-                let (first, second) = line.trim().split_once([' ', '\t']).unwrap_or((line.trim(), ""));
-                let (first, second) = (first.to_owned(), second.trim().to_owned());
-                if *id_first { (second, first) } else { (first, second) }
-            }
-            Format::Table { delimiter, width, smiles, id } => {
-                let mut fields = split(line, *delimiter)?;
-                if fields.len() != *width {
-                    return Err(format!("{} fields, but the header has {width}", fields.len()));
+    /// Identifier of the row that the last [`IoError::Row`] is about: what the line says, also of a line that has no
+    /// SMILES; the number of the row in a table without identifiers; empty where it cannot be told.
+    pub fn refused_id(&self) -> &str {
+        &self.refused_id
+    }
+
+    /// Reads up to the next line that is not blank; `None` at the end of the file, whatever blank lines are there.
+    fn advance(&mut self) -> io::Result<Option<Result<SmilesRow, Refusal>>> {
+        let found = loop {
+            match self.lines.advance()? {
+                Line::End => {
+                    self.blank = 0;
+                    return Ok(None);
                 }
-                let id = id.map(|id| fields[id].trim().to_owned()).unwrap_or_default();
-                (std::mem::take(&mut fields[*smiles]).trim().to_owned(), id)
+                Line::TooLong(length) => break Err(Refusal::nameless(too_long(length))),
+                Line::Text => match self.lines.text() {
+                    Ok(line) if self.format.is_blank(line) => self.blank += 1,
+                    Ok(line) if self.lines.number() == 1 && self.format.is_heading(line) => {}
+                    Ok(line) => break self.format.read(line),
+                    Err(problem) => break Err(Refusal::nameless(problem)),
+                },
             }
         };
-        if smiles.is_empty() {
-            return Err("no SMILES".to_owned());
-        }
-        let id = if id.is_empty() { self.rows.to_string() } else { id };
-        Ok(SmilesRow { line: self.lines.number(), id, smiles })
+        self.rows += self.blank + 1;
+        let (line, row) = (self.lines.number(), self.rows);
+        Ok(Some(found.map(|(id, smiles)| {
+            let id = if id.is_empty() { row.to_string() } else { id };
+            SmilesRow { line, id, smiles }
+        })))
+    }
+
+    /// The error for a row `above` lines above the line last read.
+    fn refuse(&mut self, above: u64, refusal: Refusal) -> IoError {
+        let numbered = matches!(self.format, Format::Table { id: None, .. });
+        self.refused_id = if numbered { (self.rows - above).to_string() } else { refusal.id };
+        let row = RowError::line(self.lines.number() - above, refusal.problem);
+        IoError::Row { path: self.path.clone(), row }
     }
 }
 
@@ -129,48 +226,27 @@ impl<R: BufRead> Iterator for SmilesReader<R> {
         if self.ended {
             return None;
         }
-        let outcome = loop {
-            match self.lines.advance() {
+        let found = match self.held.take() {
+            Some(held) => held,
+            None => match self.advance() {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    self.ended = true;
+                    return None;
+                }
                 Err(cause) => {
                     self.ended = true;
                     return Some(Err(IoError::Read { path: self.path.clone(), cause }));
                 }
-                Ok(Line::End) => {
-                    self.ended = true;
-                    return None;
-                }
-                Ok(Line::TooLong(length)) => {
-                    self.rows += 1;
-                    break Err(too_long(length));
-                }
-                Ok(Line::Text) => match self.lines.text().map(str::to_owned) {
-                    Err(problem) => {
-                        self.rows += 1;
-                        break Err(problem);
-                    }
-                    Ok(line) if line.trim().is_empty() => {}
-                    Ok(line) if self.lines.number() == 1 && self.is_heading(&line) => {}
-                    Ok(line) => {
-                        self.rows += 1;
-                        break self.read(&line);
-                    }
-                },
-            }
+            },
         };
-        Some(outcome.map_err(|problem| IoError::Row {
-            path: self.path.clone(),
-            row: RowError::line(self.lines.number(), problem),
-        }))
-    }
-}
-
-impl<R: BufRead> SmilesReader<R> {
-    /// Lists that were exported from a table keep its heading: `smiles` where the SMILES stands. A compound whose name
-    /// has that word in it is none.
-    fn is_heading(&self, line: &str) -> bool {
-        let Format::List { id_first } = self.format else { return false };
-        let word = line.split_whitespace().nth(usize::from(id_first));
-        word.is_some_and(|word| word.eq_ignore_ascii_case("smiles"))
+        if self.blank > 0 {
+            let above = self.blank;
+            self.blank -= 1;
+            self.held = Some(found);
+            return Some(Err(self.refuse(above, Refusal::nameless(NO_SMILES))));
+        }
+        Some(found.map_err(|refusal| self.refuse(0, refusal)))
     }
 }
 
@@ -213,67 +289,4 @@ pub(super) fn header<R: BufRead>(lines: &mut Lines<R>, path: &Path, delimiter: c
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(name: &str, text: &str, options: &SmilesOptions) -> Vec<String> {
-        SmilesReader::new(text.as_bytes(), Path::new(name), options)
-            .unwrap()
-            .map(|row| match row {
-                Ok(row) => format!("{} {} {}", row.line, row.id, row.smiles),
-                Err(error) => error.to_string(),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn lists() {
-        let text = "CCO ethanol\r\n\nc1ccccc1\tbenzene ring\n  N  \nC";
-        let expected = ["1 ethanol CCO", "3 benzene ring c1ccccc1", "4 3 N", "5 4 C"];
-        assert_eq!(rows("a.smi", text, &SmilesOptions::default()), expected);
-        let options = SmilesOptions { id_first: true, ..SmilesOptions::default() };
-        assert_eq!(rows("a.txt", "x CCO\ny", &options), ["1 x CCO", "a.txt, line 2: no SMILES"]);
-        assert_eq!(rows("a.txt", "x CCO\nsmiles N\n", &options), ["1 x CCO", "2 smiles N"]);
-        assert_eq!(rows("a.txt", "name\tSmiles\nx CCO\n", &options), ["2 x CCO"]);
-        assert_eq!(rows("a.txt", "SMILES\nC\n", &SmilesOptions::default()), ["2 1 C"]);
-        // The word in a name makes no heading.
-        assert_eq!(rows("a.txt", "CCO my smiles\nC\n", &SmilesOptions::default()), ["1 my smiles CCO", "2 2 C"]);
-    }
-
-    #[test]
-    fn tables() {
-        let text = "name,Smiles,y\n\"a,b\",CCO,1\nc,CC\nd,,3\n,\"C=C\",4\n\"e,C,5\n";
-        let expected = [
-            "2 a,b CCO",
-            "a.csv, line 3: 2 fields, but the header has 3",
-            "a.csv, line 4: no SMILES",
-            "5 4 C=C",
-            "a.csv, line 6: a quoted field is not closed on its line",
-        ];
-        assert_eq!(rows("a.csv", text, &SmilesOptions::default()), expected);
-        let options = SmilesOptions { smiles_column: Some("s2".into()), id_column: Some("k".into()), id_first: false };
-        assert_eq!(rows("a.tsv", "k\tsmiles\tS2\n7\tC\tN\n", &options), ["2 7 N"]);
-    }
-
-    #[test]
-    fn columns_that_are_missing_are_named() {
-        let open = |text: &'static str, options: &SmilesOptions| {
-            SmilesReader::new(text.as_bytes(), Path::new("a.csv"), options).err().unwrap().to_string()
-        };
-        let message = open("x,y\n1,2\n", &SmilesOptions::default());
-        assert!(message.starts_with("a.csv has no column smiles or "), "{message}");
-        assert!(message.contains("it has: x, y"), "{message}");
-        let options = SmilesOptions { id_column: Some("k".into()), ..SmilesOptions::default() };
-        assert!(open("smiles\nC\n", &options).contains("no column k"));
-        assert_eq!(open("", &SmilesOptions::default()), "a.csv has no rows");
-    }
-
-    #[test]
-    fn bytes_that_are_no_text() {
-        let bytes: &[u8] = b"C\nC\xffC\nN\n";
-        let reader = SmilesReader::new(bytes, Path::new("a.smi"), &SmilesOptions::default()).unwrap();
-        let rows: Vec<_> = reader.collect();
-        assert_eq!(rows.len(), 3);
-        assert!(rows[1].as_ref().unwrap_err().to_string().contains("line 2: not UTF-8 at byte 1"));
-    }
-}
+mod tests;

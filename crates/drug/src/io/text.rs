@@ -18,7 +18,7 @@ pub type Input = Box<dyn BufRead + Send>;
 /// Opens a plain or gzip file and skips a UTF-8 byte-order mark.
 ///
 /// # Errors
-/// [`IoError::Open`] or [`IoError::Read`] with the path; the latter also for UTF-16.
+/// [`IoError::Open`] or [`IoError::Read`] with the path; the latter also for UTF-16 and for a folder.
 pub fn open(path: &Path) -> Result<Input, IoError> {
     let file = File::open(path).map_err(|cause| IoError::Open { path: path.to_path_buf(), cause })?;
     decompressed(BufReader::with_capacity(1 << 16, file))
@@ -32,7 +32,8 @@ pub(super) fn decompressed(mut reader: impl BufRead + Send + 'static) -> io::Res
         if gzip { Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader))) } else { Box::new(reader) };
     let head = input.fill_buf()?;
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-        return Err(io::Error::new(ErrorKind::InvalidData, "the text is UTF-16; save it as UTF-8"));
+        // Not `InvalidData`: nothing is damaged.
+        return Err(io::Error::new(ErrorKind::Unsupported, "the text is UTF-16; save it as UTF-8"));
     }
     if head.starts_with(&[0xef, 0xbb, 0xbf]) {
         input.consume(3);
@@ -109,16 +110,21 @@ impl<R: BufRead> Lines<R> {
         if length > MAX_LINE as u64 {
             return Ok(Line::TooLong(length));
         }
-        if self.buffer.last() == Some(&b'\r') {
+        while self.buffer.last() == Some(&b'\r') {
             self.buffer.pop();
         }
         Ok(Line::Text)
     }
 
-    /// The line last read, or what to say about it.
+    /// The line last read, or what to say about it. A carriage return inside is refused: with the line ends of old Macs a
+    /// file is one line, and most of it would be taken for a name.
     pub(super) fn text(&self) -> Result<&str, String> {
-        std::str::from_utf8(&self.buffer)
-            .map_err(|error| format!("not UTF-8 at byte {}; convert the file", error.valid_up_to()))
+        let text = std::str::from_utf8(&self.buffer)
+            .map_err(|error| format!("not UTF-8 at byte {}; convert the file", error.valid_up_to() + 1))?;
+        if text.trim().contains('\r') {
+            return Err("carriage returns inside the line, as old Macs ended lines; save the file with LF".to_owned());
+        }
+        Ok(text)
     }
 }
 
@@ -214,10 +220,25 @@ mod tests {
     }
 
     #[test]
+    fn carriage_returns_end_lines_only_before_a_line_feed() {
+        let mut lines = Lines::new(&b"a\r\r\n\rb \r\n\r\n\r \r\na\rb\n\rc\r"[..]);
+        let mut seen = Vec::new();
+        while matches!(lines.advance().unwrap(), Line::Text) {
+            seen.push(lines.text().map(|text| text.trim().to_owned()));
+        }
+        let refused = seen.remove(4).unwrap_err();
+        assert!(refused.contains("old Macs") && refused.contains("save the file with LF"), "{refused}");
+        let seen: Vec<String> = seen.into_iter().map(Result::unwrap).collect();
+        assert_eq!(seen, ["a", "b", "", "", "c"]);
+    }
+
+    #[test]
     fn marks_at_the_start() {
         let mut input = decompressed(Cursor::new(b"\xef\xbb\xbfa".to_vec())).unwrap();
         assert_eq!(input.fill_buf().unwrap(), b"a");
-        assert!(decompressed(Cursor::new(b"\xff\xfea\0".to_vec())).is_err());
+        let error = decompressed(Cursor::new(b"\xff\xfea\0".to_vec())).err().unwrap();
+        assert_eq!(error.to_string(), "the text is UTF-16; save it as UTF-8");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 
     proptest! {

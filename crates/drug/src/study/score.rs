@@ -1,6 +1,7 @@
 //! The scores of a set of predictions, by name.
 
 use super::Protocol;
+use crate::audit::COMMON;
 use crate::table::Quantity;
 use nn_core::metrics::{self, MetricError};
 use std::collections::BTreeMap;
@@ -13,13 +14,14 @@ use std::collections::BTreeMap;
 /// | `pearson` `spearman` `r2` | correlation, and the share of variance explained |
 /// | `ci` | concordance index by the study's protocol |
 /// | `ci_full` `ci_deepdta` | over all pairs; over the half that DeepDTA's code visits |
-/// | `ci_above_floor` | over the rows above the lowest value (the assay's floor) |
+/// | `ci_above_floor` | over the rows above the lowest value, where a tenth of them have it (the assay's floor) |
 /// | `rm2` `rm2_published` | as DeepDTA's code computes it; by the published formula |
 /// | `average_precision` | of strong binders: pKd ≥ 7, KIBA ≥ 12.1 |
 pub type Scores = BTreeMap<String, f64>;
 
-/// Strong binding as DeepDTA and its successors binarise it.
-fn strong(quantity: &Quantity) -> Option<f64> {
+/// The least value of a strong binder, as DeepDTA and its successors binarise it; `None` where no such convention is
+/// known.
+pub fn strong_binding(quantity: &Quantity) -> Option<f64> {
     match quantity {
         Quantity::Pkd => Some(7.0),
         Quantity::KibaScore => Some(12.1),
@@ -88,7 +90,12 @@ pub fn score_one(
         ("ci_full" | "ci", _) => metrics::concordance_index(measured, predicted),
         ("ci_above_floor", _) => {
             // Davis is censored: seven of ten values are the assay's floor, and ties there hide the ranking.
+            // A minimum that few rows share is a value like any other.
             let floor = measured.iter().copied().fold(f64::INFINITY, f64::min);
+            let at_floor = measured.iter().filter(|&&m| m <= floor).count();
+            if at_floor as f64 <= COMMON * measured.len() as f64 {
+                return undefined("too few values are the lowest for it to be an assay's floor");
+            }
             let (above, of_those): (Vec<f64>, Vec<f64>) =
                 measured.iter().zip(predicted).filter(|(m, _)| **m > floor).unzip();
             if above.is_empty() {
@@ -97,9 +104,9 @@ pub fn score_one(
             metrics::concordance_index(&above, &of_those)
         }
         ("rm2", _) => metrics::rm2_deepdta(measured, predicted),
-        ("rm2_published", _) => metrics::rm2(measured, predicted),
+        ("rm2_published", _) => metrics::rm2_published(measured, predicted),
         ("average_precision", _) => {
-            let Some(threshold) = strong(quantity) else {
+            let Some(threshold) = strong_binding(quantity) else {
                 return undefined("no threshold of strong binding is known for this quantity");
             };
             let labels: Vec<bool> = measured.iter().map(|&m| m >= threshold).collect();
@@ -120,6 +127,13 @@ mod tests {
         assert_eq!(scores["mse"], 0.25);
         assert!(!scores.contains_key("ci") && !scores.contains_key("average_precision"));
         assert!(score(&[1.0, 2.0], &[f64::NAN, 1.0], Protocol::Clean, &quantity).is_err());
+    }
+
+    #[test]
+    fn a_lowest_value_of_its_own_is_no_floor() {
+        let measured: Vec<f64> = (0..20).map(f64::from).collect();
+        let scores = score(&measured, &measured, Protocol::Clean, &Quantity::Pkd).unwrap();
+        assert_eq!((scores["ci"], scores.get("ci_above_floor")), (1.0, None));
     }
 
     #[test]

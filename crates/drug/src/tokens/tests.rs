@@ -61,6 +61,7 @@ fn chemistry_tokens_are_atoms() {
     let text = "C[nH]ClBrC%12CC%12%(100)[C@@H]";
     let tokens: Vec<&str> = tokenizer.spans(text).into_iter().map(|span| &text[span]).collect();
     assert_eq!(tokens, ["C", "[nH]", "Cl", "Br", "C", "%12", "C", "C", "%12", "%(100)", "[C@@H]"]);
+    assert_eq!((tokenizer.unit(), Tokenizer::deepdta_smiles().unit()), ("token", "character"));
     // Sorted: "%(100)", "%12", "Br", "C", "Cl", "[C@@H]", "[nH]" are labels 2 to 8.
     assert_eq!(tokenizer.size(), 8);
     let encoded = tokenizer.encode("CClN[se]C", 10);

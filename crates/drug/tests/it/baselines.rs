@@ -1,5 +1,6 @@
 //! The baselines on Davis and KIBA: against `golden/leakage.json` (NumPy and RDKit, `leakage.py` beside it) where the
-//! computation is the same, and against the numbers that the project's research notes give where it is repeated.
+//! computation is the same, and against numbers that were computed once with NumPy before there was this code where it
+//! is repeated with other draws.
 
 use std::path::Path;
 
@@ -83,14 +84,14 @@ fn by_protocol(folder: &Path, expected: [f64; 2], tolerances: [f64; 2]) {
     }
 }
 
-/// Research notes: MSE 0.2745 ± 0.004, CI 0.880 ± 0.001. `DeepDTA` publishes 0.261 and 0.878.
+/// With `NumPy`: MSE 0.2745 ± 0.004, CI 0.880 ± 0.001. `DeepDTA` publishes 0.261 and 0.878.
 #[test]
 fn identities_alone_reach_deepdta_on_davis() {
     let Some(folder) = common::data("drug/davis") else { return };
     by_protocol(&folder, [0.2745, 0.880], [0.004, 0.004]);
 }
 
-/// Research notes: MSE 0.202 ± 0.002, CI 0.844. `DeepDTA` publishes 0.194 and 0.863.
+/// With `NumPy`: MSE 0.202 ± 0.002, CI 0.844. `DeepDTA` publishes 0.194 and 0.863.
 #[test]
 fn identities_alone_come_near_deepdta_on_kiba() {
     let Some(folder) = common::data("drug/kiba") else { return };
@@ -115,7 +116,7 @@ fn average(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The notes' single split gives 0.496. Fourteen drugs are few: over 200 splits drawn with `NumPy` the mean is 0.569 with
+/// One split with `NumPy` gave 0.496. Fourteen drugs are few: over 200 splits drawn with it the mean is 0.569 with
 /// standard deviation 0.117, so that the mean of 40 has standard error 0.019; four of those are allowed.
 #[test]
 fn neighbours_foretell_new_drugs_of_davis() {
@@ -128,7 +129,7 @@ fn neighbours_foretell_new_drugs_of_davis() {
     assert!(low < 0.496 && 0.496 < high, "{low} to {high}");
 }
 
-/// The notes' single split gives 0.393; over 200 splits drawn with `NumPy` the mean is 0.395, standard deviation 0.030.
+/// One split with `NumPy` gave 0.393; over 200 splits drawn with it the mean is 0.395, standard deviation 0.030.
 #[test]
 fn neighbours_foretell_new_drugs_of_kiba() {
     let Some(folder) = common::data("drug/kiba") else { return };

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+pub(crate) use tests::bytes::damaged;
+
 /// A folder of real data, under `data/raw` of the repository or under `GALEN_DATA`; `None` where it is in neither, with a
 /// line on the true stderr, which the test harness does not swallow.
 pub(crate) fn data(name: &str) -> Option<PathBuf> {
@@ -13,15 +15,4 @@ pub(crate) fn data(name: &str) -> Option<PathBuf> {
         let _ = writeln!(std::io::stderr(), "ignored: needs {name} (cargo xtask data get, or set GALEN_DATA)");
     }
     found
-}
-
-/// Every beginning of `bytes`, and `bytes` with each of its bits flipped.
-pub(crate) fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let cut = (0..bytes.len()).map(|length| bytes[..length].to_vec());
-    let flipped = (0..bytes.len() * 8).map(|bit| {
-        let mut copy = bytes.to_vec();
-        copy[bit / 8] ^= 1 << (bit % 8);
-        copy
-    });
-    cut.chain(flipped)
 }

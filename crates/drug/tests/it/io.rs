@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -14,21 +14,14 @@ use drug::io::parquet::{PredictionRow, PredictionWriter};
 use drug::io::smiles::{SmilesOptions, SmilesReader};
 use drug::io::{IoError, parquet as predictions};
 use drug::table::Quantity;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
+use tests::bytes::gzip;
 
 use crate::common;
 
 mod data;
 mod pickled;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// Rows, refused rows, and whether reading broke off.
 fn count_smiles(bytes: &[u8], name: &str) -> (usize, usize, bool) {
@@ -44,18 +37,22 @@ fn count_smiles(bytes: &[u8], name: &str) -> (usize, usize, bool) {
     (rows, refused, broken)
 }
 
+/// How many rows a list must have: one for each line up to the last that is not blank.
+fn lines_of_list(bytes: &[u8]) -> usize {
+    // The file ends behind a line feed, or its last line counts as well.
+    let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+    let filled = |line: &&[u8]| std::str::from_utf8(line).map_or(true, |text| !text.trim().is_empty());
+    lines.iter().rposition(filled).map_or(0, |last| last + 1)
+}
+
 // ---------------------------------------------------------------- damaged files
 
 #[test]
 fn damaged_lists_lose_no_line() {
     let list = b"CCO ethanol\r\nc1ccccc1\tbenzene\n\nCl chloride\n";
     for bytes in common::damaged(list) {
-        let (rows, refused, broken) = count_smiles(&bytes, "a.smi");
-        // The file ends behind a line feed, or its last line counts as well.
-        let lines = bytes.split(|&byte| byte == b'\n');
-        let filled =
-            lines.filter(|line| std::str::from_utf8(line).map_or(true, |text| !text.trim().is_empty())).count();
-        assert!(!broken && rows + refused == filled, "{bytes:?}: {rows} + {refused}, not {filled}");
+        let ((rows, refused, broken), lines) = (count_smiles(&bytes, "a.smi"), lines_of_list(&bytes));
+        assert!(!broken && rows + refused == lines, "{bytes:?}: {rows} + {refused}, not {lines}");
     }
     let table = b"name,smiles\n\"a,b\",CCO\nc,C=C\n";
     for bytes in common::damaged(table) {
@@ -161,7 +158,7 @@ fn mistakes_in_a_benchmark_folder_are_named() {
         ("proteins.txt", r#"{"T2": "MKV", "T1": "M1"}"#, "T1: '1' at residue 2 is no amino acid"),
         ("affinities_Kd_raw.txt", "1 1\n1\n", "line 2: 1 numbers, but there are 2 proteins"),
         ("affinities_Kd_raw.txt", "1 1\n", "1 rows, but there are 2 ligands"),
-        ("affinities_Kd_raw.txt", "1 0\n1 1\n", "line 1: number 2: a dissociation constant of 0"),
+        ("affinities_Kd_raw.txt", "1 0\n1 1\n", "line 1: number 2: a concentration of 0"),
         ("affinity.csv", "flat_index,drug_index,target_index,pkd\n1,0,0,5\n", "line 2: flat_index 1 where 0 is due"),
         ("affinity.csv", "flat_index,drug_index,target_index,pkd\n0,2,0,5\n", "drug_index 2, but there are 2"),
         (
@@ -348,12 +345,8 @@ proptest! {
         4 => Just(b'C'), 2 => Just(b'\n'), 1 => Just(b'\r'), 1 => Just(b' '), 1 => Just(0xff_u8), 1 => Just(b'\t'), 1 => any::<u8>(),
     ], 0..120)) {
         let (rows, refused, broken) = count_smiles(&bytes, "a.smi");
-        let filled = bytes
-            .split(|&byte| byte == b'\n')
-            .filter(|line| std::str::from_utf8(line).map_or(true, |text| !text.trim().is_empty()))
-            .count();
         prop_assert!(!broken);
-        prop_assert_eq!(rows + refused, filled);
+        prop_assert_eq!(rows + refused, lines_of_list(&bytes));
     }
 
     /// A table that is written with the csv crate is read back as it was.

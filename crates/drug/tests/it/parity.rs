@@ -1,21 +1,9 @@
 //! The networks on every device of this build and machine against `cpu`, and `DeepDTA`'s shared path against the plain
 //! network.
 //!
-//! On `cpu` the shared path runs on the operations of `nn_core::ops`, on any other device it is composed of burn's own,
-//! so comparing the devices compares the two as well.
-//!
-//! | device | values | gradients | after Adam's steps | reason |
-//! |---|---|---|---|---|
-//! | `cpu`, built a second time | same bits | same bits | same bits | the same sums in the same order |
-//! | `ndarray`, `gpu:N` | 1e-4 | 1e-4 | 1e-3 | f32 sums in another order: 6e-8 for each of many roundings |
-//! | `cuda:N` | 1e-2 | 0.2 | 5e-2 | burn may multiply f32 matrices on tensor cores: 11 bits of a factor |
-//!
-//! A tolerance is on ‖found − expected‖ / ‖expected‖ of each tensor. Adam moves a weight whose gradient is rounding
-//! noise as far as any other, hence its own column. With 11 bits (5e-4) about one maximum in a hundred is won by
-//! another window and one rectified unit in a thousand changes side; a new winner has another gradient, hence the 0.2.
+//! Tolerances are those of [`nn_core::parity`]; after steps of Adam ten times as much, because Adam moves a weight whose
+//! gradient is rounding noise as far as any other.
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use drug::affinity::{AffinityObjective, Entities, forward, squared_error};
 use drug::baselines::{MlpConfig, mlp};
@@ -25,113 +13,23 @@ use drug::tokens::TokenReport;
 use nn_core::compute;
 use nn_core::data::rng;
 use nn_core::optim::OptimizerConfig;
+use nn_core::parity::{Tolerance, Trace, check};
 use nn_core::train::{Learner, StepContext, Supervised};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::io::Write as _;
-
-/// What a computation came to: values by name.
-type Trace = Vec<(String, Vec<f32>)>;
 
 const PADDINGS: [Padding; 2] = [Padding::Seen, Padding::Masked];
 /// Embedding, three convolutions with bias, on both sides, and four dense layers with bias.
 const PARAMETERS: usize = 2 * (1 + 3 * 2) + 4 * 2;
-
-/// Tolerances of the table above.
-#[derive(Clone, Copy)]
-struct Tolerance {
-    values: f64,
-    gradients: f64,
-    adam: f64,
-}
-
-const SINGLE: Tolerance = Tolerance { values: 1e-4, gradients: 1e-4, adam: 1e-3 };
-const TENSOR_CORES: Tolerance = Tolerance { values: 1e-2, gradients: 0.2, adam: 5e-2 };
-
-fn tolerance(device: &str) -> Tolerance {
-    if device.starts_with("cuda") { TENSOR_CORES } else { SINGLE }
-}
-
-/// `cpu` for a second time, then every other device that is present.
-fn devices() -> Vec<String> {
-    let present: Vec<String> = compute::list().into_iter().flat_map(|info| info.present).collect();
-    if present.len() == 1 {
-        let _ = writeln!(
-            std::io::stderr(),
-            "ignored: no device besides cpu in this build (features ndarray, cuda, vulkan)"
-        );
-    }
-    present
-}
-
-fn on(name: &str) -> Device {
-    compute::device(name).unwrap().autodiff()
-}
-
-fn norm(values: impl Iterator<Item = f64>) -> f64 {
-    values.map(|v| v * v).sum::<f64>().sqrt()
-}
-
-/// Within the tolerance of the tensor's Euclidean norm.
-fn assert_near(what: &str, found: &[(String, Vec<f32>)], expected: &[(String, Vec<f32>)], tolerance: Tolerance) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for ((name, found), (expected_name, expected)) in found.iter().zip(expected) {
-        assert_eq!((name, found.len()), (expected_name, expected.len()), "{what}");
-        let size = norm(expected.iter().map(|&v| f64::from(v)));
-        let error = norm(found.iter().zip(expected).map(|(&f, &e)| f64::from(f) - f64::from(e)));
-        let allowed = if name.starts_with("gradient") { tolerance.gradients } else { tolerance.values };
-        // a tensor of zeros would agree with anything that was left out
-        assert!(size > 0.0 && size.is_finite(), "{what}: {name} has norm {size}");
-        assert!(error <= allowed * size, "{what}: {name} is {error:.3e} away, of {size:.3e}");
-    }
-}
-
-/// On `cpu` bit by bit, elsewhere within the device's tolerance.
-fn compare(device: &str, found: &[(String, Vec<f32>)], expected: &[(String, Vec<f32>)], tolerance: Tolerance) {
-    assert_near(&format!("{device} against cpu"), found, expected, tolerance);
-    if device == "cpu" {
-        for ((name, found), (_, expected)) in found.iter().zip(expected) {
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert!(bits(found) == bits(expected), "{name} on cpu differs between two runs");
-        }
-    }
-}
-
-fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
-    x.into_data().try_to_vec::<f32>().unwrap()
-}
-
-/// The gradient of every parameter, by path.
-struct Collected<'a> {
-    gradients: &'a GradientsParams,
-    path: Vec<String>,
-    found: Trace,
-}
-
-impl ModuleVisitor for Collected<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = format!("gradient of {}", self.path.join("."));
-        let gradient = self.gradients.get::<D>(param.id).unwrap_or_else(|| panic!("no {name}"));
-        self.found.push((name, values(gradient)));
-    }
-}
+/// After steps of Adam.
+const ADAM: f64 = 10.0;
 
 /// Predictions, loss and all gradients.
 fn trace(model: &DeepDta, predicted: Tensor<1>, loss: Tensor<1>) -> Trace {
-    let mut found = vec![("predictions".to_owned(), values(predicted)), ("loss".to_owned(), values(loss.clone()))];
-    let gradients = GradientsParams::from_grads(loss.backward(), model);
-    let mut visitor = Collected { gradients: &gradients, path: Vec::new(), found: Trace::new() };
-    model.visit(&mut visitor);
-    assert_eq!(visitor.found.len(), PARAMETERS);
-    found.extend(visitor.found);
+    let mut found = Trace::new();
+    found.tensor("predictions", predicted);
+    found.backward(model, loss);
+    assert_eq!(found.gradient_count(), PARAMETERS);
     found
 }
 
@@ -171,9 +69,9 @@ fn inputs() -> (Entities, Vec<Pair>) {
 }
 
 /// As in training: each distinct string encoded once; dropout when a generator is given.
-fn shared(device: &str, padding: Padding, generator: Option<&mut ChaCha8Rng>) -> Trace {
+fn shared(device: &Device, padding: Padding, generator: Option<&mut ChaCha8Rng>) -> Trace {
     let (entities, pairs) = inputs();
-    let model = init(&small(padding), &on(device));
+    let model = init(&small(padding), device);
     let predicted = forward(&model, &entities, &pairs, generator);
     let loss = squared_error(predicted.clone(), &pairs);
     trace(&model, predicted, loss)
@@ -183,10 +81,9 @@ fn shared(device: &str, padding: Padding, generator: Option<&mut ChaCha8Rng>) ->
 ///
 /// The published network sees its padding. It becomes the masked one when its lengths are those of the pair's own
 /// strings, or what three convolutions need where that is more.
-fn plain(device: &str, padding: Padding) -> Trace {
+fn plain(device: &Device, padding: Padding) -> Trace {
     let (entities, pairs) = inputs();
-    let device = on(device);
-    let mut total = Trace::new();
+    let mut total: Vec<(String, Vec<f32>)> = Vec::new();
     for pair in &pairs {
         let drug = entities.drugs[pair.drug as usize].as_slice();
         let target = entities.targets[pair.target as usize].as_slice();
@@ -195,15 +92,15 @@ fn plain(device: &str, padding: Padding) -> Trace {
             config.smiles_length = drug.len().max(3 * (config.smiles_kernel - 1) + 1);
             config.protein_length = target.len().max(3 * (config.protein_kernel - 1) + 1);
         }
-        let model = init(&config, &device);
+        let model = init(&config, device);
         let predicted = model.forward(&[drug], &[target]);
         let loss = squared_error(predicted.clone(), &[*pair]).div_scalar(pairs.len() as f32);
         let part = trace(&model, predicted, loss);
         if total.is_empty() {
-            total = part;
+            total = part.iter().map(|(name, values)| (name.to_owned(), values.to_vec())).collect();
             continue;
         }
-        for ((name, sum), (_, values)) in total.iter_mut().zip(part) {
+        for ((name, sum), (_, values)) in total.iter_mut().zip(part.iter()) {
             if name == "predictions" {
                 sum.extend(values);
             } else {
@@ -211,47 +108,52 @@ fn plain(device: &str, padding: Padding) -> Trace {
             }
         }
     }
-    total
+    let mut found = Trace::new();
+    for (name, values) in total {
+        found.tensor(name, Tensor::<1>::from_data(values.as_slice(), device));
+    }
+    found
 }
 
 #[test]
 fn deepdta_gives_the_same_predictions_loss_and_gradients() {
     for padding in PADDINGS {
-        let run = |device: &str| shared(device, padding, Some(&mut rng(13, &[])));
-        let expected = run("cpu");
-        for device in devices() {
-            eprintln!("{device}, {padding:?}");
-            compare(&device, &run(&device), &expected, tolerance(&device));
-        }
+        check(1.0, |device| shared(device, padding, Some(&mut rng(13, &[])))).unwrap();
     }
 }
 
 #[test]
 fn sharing_and_fast_operations_change_nothing_on_any_device() {
     for padding in PADDINGS {
-        for device in devices() {
+        check(1.0, |device| {
             // On `cpu`, too, the sums of the two paths run in different orders.
-            let what = format!("{device}, {padding:?}, shared against plain");
-            assert_near(&what, &shared(&device, padding, None), &plain(&device, padding), tolerance(&device));
-        }
+            let (shared, plain) = (shared(device, padding, None), plain(device, padding));
+            shared.compare("the plain network", &plain, Tolerance::of("cpu")).unwrap();
+            plain
+        })
+        .unwrap();
     }
 }
 
 #[test]
 fn the_two_paddings_are_two_networks() {
     // Otherwise the tests above would compare one of them twice. The first pair's strings have their full length.
-    let [seen, masked] = PADDINGS.map(|padding| shared("cpu", padding, None).swap_remove(0).1);
-    let differences: Vec<f64> = seen.iter().zip(&masked).map(|(&s, &m)| f64::from(s) - f64::from(m)).collect();
-    let size = norm(seen.iter().map(|&v| f64::from(v)));
-    assert!(differences[0].abs() <= SINGLE.values * size, "{seen:?} and {masked:?}");
-    assert!(norm(differences.into_iter()) > 100.0 * SINGLE.values * size, "{seen:?} and {masked:?}");
+    let cpu = compute::device("cpu").unwrap().autodiff();
+    let traces = PADDINGS.map(|padding| shared(&cpu, padding, None));
+    let [seen, masked] = [0, 1].map(|at| traces[at].get("predictions").unwrap());
+    let near = |a: f32, b: f32| (a - b).abs() <= 1e-4 * a.abs();
+    assert!(near(seen[0], masked[0]), "{seen:?} and {masked:?}");
+    assert!(
+        traces[0].compare("cpu", &traces[1], Tolerance::of("cpu").times(100.0)).is_err(),
+        "{seen:?} and {masked:?}"
+    );
 }
 
 /// Losses and gradient norms of three steps with dropout, clipping and the rule that `DeepDTA` is trained with.
-fn training(device: &str, padding: Padding) -> Trace {
+fn training(device: &Device, padding: Padding) -> Trace {
     let (entities, pairs) = inputs();
     let objective = AffinityObjective { entities: &entities, pairs: &pairs, monitored: &[] };
-    let model = init(&small(padding), &on(device));
+    let model = init(&small(padding), device);
     let mut learner = Supervised::new(objective, model, OptimizerConfig::adam_keras().init(), "deepdta");
     learner = learner.with_clip_norm(Some(1.0));
     let rows: Vec<usize> = (0..pairs.len()).collect();
@@ -259,8 +161,8 @@ fn training(device: &str, padding: Padding) -> Trace {
     for step in 0..3 {
         let context = StepContext { seed: 14, epoch: 0, step, learning_rate: 1e-3 };
         let report = learner.step(&rows, &context).unwrap();
-        found.push((format!("loss {step}"), vec![report.loss as f32]));
-        found.push((format!("norm {step}"), vec![report.grad_norm.unwrap() as f32]));
+        found.number(format!("loss {step}"), report.loss);
+        found.number(format!("norm {step}"), report.grad_norm.unwrap());
     }
     found
 }
@@ -268,18 +170,17 @@ fn training(device: &str, padding: Padding) -> Trace {
 #[test]
 fn three_steps_of_training_give_the_same_losses() {
     for padding in PADDINGS {
-        let expected = training("cpu", padding);
-        // it has learnt between the first loss and the last
-        assert_ne!(expected[0].1, expected[4].1);
-        for device in devices() {
-            let tolerance = tolerance(&device);
-            compare(&device, &training(&device, padding), &expected, Tolerance { values: tolerance.adam, ..tolerance });
-        }
+        check(ADAM, |device| {
+            let found = training(device, padding);
+            assert_ne!(found.get("loss 0"), found.get("loss 2"));
+            found
+        })
+        .unwrap();
     }
 }
 
 /// Predictions of the perceptron after four steps of Adam.
-fn perceptron(device: &str) -> Trace {
+fn perceptron(device: &Device) -> Trace {
     let smiles = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "CCN(CC)CC"];
     let sequences = ["MKTAYIAKQR", "GSSGSSGDEW", "MVLSPADKTNVKAAW"];
     let drugs = smiles.map(|smiles| Drug { id: smiles.to_owned(), smiles: smiles.to_owned() });
@@ -293,15 +194,14 @@ fn perceptron(device: &str) -> Trace {
     };
     let config = MlpConfig { hidden: [16, 8], epochs: 2, batch_size: 4, ..MlpConfig::default() };
     let parts: [&[usize]; 3] = [&[0, 1, 2, 3, 4, 5, 6, 7], &[8, 9], &[10, 11]];
-    let predicted = mlp(&table, parts, &config, &compute::device(device).unwrap()).unwrap();
-    vec![("predictions".to_owned(), predicted.into_iter().map(|v| v as f32).collect())]
+    let mut found = Trace::new();
+    for (at, predicted) in mlp(&table, parts, &config, &device.clone().inner()).unwrap().into_iter().enumerate() {
+        found.number(format!("prediction {at}"), predicted);
+    }
+    found
 }
 
 #[test]
 fn the_perceptron_trains_to_the_same_predictions() {
-    let expected = perceptron("cpu");
-    for device in devices() {
-        let tolerance = tolerance(&device);
-        compare(&device, &perceptron(&device), &expected, Tolerance { values: tolerance.adam, ..tolerance });
-    }
+    check(ADAM, perceptron).unwrap();
 }

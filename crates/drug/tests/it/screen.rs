@@ -71,7 +71,7 @@ fn every_compound_has_a_row_for_every_target() {
     assert_eq!(rows.len(), compounds.len() * targets.len());
 
     let odd = "target unknown residue 'J' at 17".to_owned();
-    let ring = "invalid: byte 6: ring 1 not closed".to_owned();
+    let ring = "invalid: byte 7: ring 1 not closed".to_owned();
     let expected = [
         ["ok".to_owned(), "invalid: target none has no residues".to_owned(), odd.clone()],
         [ring.clone(), ring.clone(), ring],
@@ -151,7 +151,7 @@ fn a_prediction_that_is_not_a_number_is_not_written_as_one() {
     let screen = Screen::new(ensemble, &[target("t", "MKTAYIAKQRQISFVKSHFSRQ")]).unwrap();
     let rows = screen.score(&[compound("a", "CCO"), compound("b", "C1CC")], 1).unwrap();
     assert_eq!(rows[0].status, "invalid: the prediction is not a number");
-    assert_eq!(rows[1].status, "invalid: byte 1: ring 1 not closed");
+    assert_eq!(rows[1].status, "invalid: byte 2: ring 1 not closed");
     assert!(rows.iter().all(|row| numbers(row) == [None; 3]), "{rows:?}");
 }
 

@@ -7,12 +7,13 @@ use burn::tensor::Device;
 use drug::affinity::{forward, numbers};
 use drug::baselines::{MlpConfig, mlp};
 use drug::io::deepdta::Folds;
-use drug::model::AffinityModel;
+use drug::model::{AffinityModel, Ensemble};
 use drug::split::{SplitKind, groups};
-use drug::study::{Plan, Protocol, Study, StudyConfig, Trained};
+use drug::study::{Plan, Protocol, Study, StudyConfig, TokenizerKind, Trained};
 use drug::synthetic::{SyntheticConfig, affinity_table};
 use drug::systems::deepdta::{DeepDtaConfig, Padding};
 use drug::table::{AffinityTable, Pair};
+use drug::tokens::Tokenizer;
 use nn_core::data::rng;
 use nn_core::metrics::mse;
 use nn_core::train::{Event, Observer, StopReason};
@@ -51,8 +52,12 @@ impl Observer for Heard {
 }
 
 fn train(study: &Study<'_>) -> (Trained, Vec<f64>) {
+    train_model(study, 0)
+}
+
+fn train_model(study: &Study<'_>, i: usize) -> (Trained, Vec<f64>) {
     let mut heard = Heard::default();
-    let trained = study.train(0, &Device::flex(), (None, false), &mut heard, &AtomicBool::new(false)).unwrap();
+    let trained = study.train(i, &Device::flex(), (None, false), &mut heard, &AtomicBool::new(false)).unwrap();
     (trained, heard.0)
 }
 
@@ -206,6 +211,82 @@ fn impossible_studies_are_refused() {
     assert!(error.starts_with("smiles_vocabulary = 30, but the tokeniser (DeepDTA SMILES characters)"), "{error}");
     let error = StudyConfig { seed: u64::MAX, ..StudyConfig::default() }.validate().unwrap_err().to_string();
     assert!(error.starts_with("seed = 18446744073709551615 is out of range"), "{error}");
+
+    let chemistry = StudyConfig { tokenizer: TokenizerKind::Chemistry, ..StudyConfig::default() };
+    chemistry.validate().unwrap();
+    let (protocol, split) = (Protocol::Paper, SplitKind::Upstream);
+    let error = StudyConfig { protocol, split, ..chemistry.clone() }.validate().unwrap_err().to_string();
+    assert!(error.contains("reads SMILES by DeepDTA's characters"), "{error}");
+    let network = DeepDtaConfig { smiles_vocabulary: 30, ..tiny() };
+    let error = StudyConfig { network, ..chemistry }.validate().unwrap_err().to_string();
+    assert!(error.starts_with("smiles_vocabulary = 30 cannot be set beside tokenizer = \"chemistry\""), "{error}");
+}
+
+/// Each drug has an ion of its own, twice, so that the vocabulary tells the drugs that it was fitted on.
+#[test]
+fn a_vocabulary_is_fitted_on_what_its_model_learns_from() {
+    const IONS: [&str; 12] = [
+        "[Na+]", "[K+]", "[Li+]", "[Rb+]", "[Cs+]", "[Ag+]", "[Mg+2]", "[Ca+2]", "[Zn+2]", "[Fe+2]", "[Cu+2]", "[Mn+2]",
+    ];
+    let mut table = table(12, 12);
+    for (drug, ion) in table.drugs.iter_mut().zip(IONS) {
+        drug.smiles = format!("{ion}.{ion}.CCO");
+    }
+    let (split, tokenizer) = (SplitKind::ColdDrug, TokenizerKind::Chemistry);
+    let config = StudyConfig { split, tokenizer, models: 2, epochs: 1, network: tiny(), ..StudyConfig::default() };
+    let plan = Plan::new(&table, None, split, config.test_fraction, config.seed).unwrap();
+    let study = Study::new(&table, plan, config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = Vec::new();
+    for i in 0..2 {
+        let (Trained { model, .. }, _) = train_model(&study, i);
+        let learnt: BTreeSet<u32> = study.plan().split(i).train.iter().map(|&row| table.pairs[row].drug).collect();
+        let mut expected: BTreeSet<&str> = learnt.into_iter().map(|drug| IONS[drug as usize]).collect();
+        expected.extend([".", "C", "O"]);
+        let stored = serde_json::to_value(&model.card.tokenizers.drug).unwrap();
+        let found: BTreeSet<&str> = stored["tokens"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
+        assert_eq!(found, expected, "model {i}");
+        // One label more, for what is unknown.
+        assert_eq!(model.card.config.smiles_vocabulary, expected.len() + 1);
+        assert_eq!(model.network.config(), &model.card.config);
+
+        let path = folder.path().join(format!("fold-{i}.safetensors"));
+        model.save(&path).unwrap();
+        let read = AffinityModel::load(&path, &Device::flex()).unwrap();
+        assert_eq!(read.card, model.card);
+        let test = study.plan().test();
+        assert_eq!(bits(&study.predict(&read, test).unwrap()), bits(&study.predict(&model, test).unwrap()));
+        models.push(model);
+    }
+    assert_ne!(models[0].card.tokenizers, models[1].card.tokenizers);
+    // Three tokens of common atoms and two points, and the ion twice.
+    assert!(study.entities().drugs.iter().all(|labels| labels.len() == 7), "{:?}", study.entities().drugs);
+
+    // Together they predict the mean of what each predicts from its own labels.
+    let test = study.plan().test();
+    let alone: Vec<Vec<f64>> = models.iter().map(|model| study.predict(model, test).unwrap()).collect();
+    let together = Ensemble::new(models).unwrap().predict(&table, test).unwrap();
+    let mean: Vec<f64> = alone[0].iter().zip(&alone[1]).map(|(&a, &b)| f64::midpoint(a, b)).collect();
+    assert_eq!(bits(&together), bits(&mean));
+
+    let error = study.train(2, &Device::flex(), (None, false), &mut Heard::default(), &AtomicBool::new(false)).err();
+    assert_eq!(error.unwrap().to_string(), "model = 2 is out of range; allowed: 0 to 1");
+}
+
+#[test]
+fn characters_are_the_rule() {
+    let table = table(12, 12);
+    let study = random_study(&table, 1, 0.2, 0.8);
+    assert_eq!(study.config().tokenizer, TokenizerKind::DeepDta);
+    let config = serde_json::to_value(study.config()).unwrap();
+    assert_eq!(config["tokenizer"], "deepdta");
+    let (Trained { mut model, .. }, _) = train(&study);
+    assert_eq!(model.card.tokenizers.drug, Tokenizer::deepdta_smiles());
+    assert_eq!(&model.card.config, &study.config().network);
+    // A model that reads otherwise is not given this study's labels.
+    model.card.tokenizers.drug = Tokenizer::fit_chemistry(["CCO"], 1).unwrap();
+    let error = study.predict(&model, study.plan().test()).unwrap_err().to_string();
+    assert!(error.starts_with("the model's tokenisers are those of no model of this study"), "{error}");
 }
 
 #[test]

@@ -28,11 +28,6 @@ impl EventsBuilder {
         Self::default()
     }
 
-    /// With codes that have been described before.
-    pub fn with_codebook(codebook: Codebook) -> Self {
-        Self { codebook, ..Self::default() }
-    }
-
     /// Whether events that are equal in everything are kept once only.
     pub fn drop_duplicates(mut self, unique: bool) -> Self {
         self.unique = unique;

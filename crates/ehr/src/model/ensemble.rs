@@ -1,8 +1,9 @@
 //! Models that predict together.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
+use nn_core::store;
 
 use super::{ModelCard, ModelError, RiskModel};
 use crate::view::View;
@@ -40,21 +41,7 @@ impl Ensemble {
     /// [`ModelError::Absent`] when there is none, [`ModelError::Mixed`] when they do not belong together, and what
     /// [`RiskModel::load`] finds.
     pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
-        let mut files: Vec<PathBuf> = if path.is_file() {
-            vec![path.to_owned()]
-        } else {
-            let inside = path.join("model");
-            let folder = if inside.is_dir() { inside } else { path.to_owned() };
-            let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
-            entries
-                .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-                .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-                .collect()
-        };
-        files.sort();
-        if files.is_empty() {
-            return Err(ModelError::Absent(path.to_owned()));
-        }
+        let files = store::weights_files(path).ok_or_else(|| ModelError::Absent(path.to_owned()))?;
         let models = files.iter().map(|file| RiskModel::load(file, device)).collect::<Result<Vec<_>, _>>()?;
         Self::named(models, |i| files[i].display().to_string())
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticError, hours_after, some_day, standard_normal};
+use super::{SyntheticError, hours_after, some_day};
 use crate::audit::{Audit, AuditConfig, AuditError, Leak, Task};
 use crate::codebook::CodeId;
 use crate::events::{Event, Events, EventsBuilder};

@@ -1,12 +1,12 @@
 //! A cohort whose risk depends on the order of two drugs and on the time between them.
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticError, some_day, standard_normal};
+use super::{SyntheticError, some_day};
 use crate::cohort::{Cohort, CohortError};
 use crate::events::{Events, EventsBuilder};
 use crate::time::{Span, Time};

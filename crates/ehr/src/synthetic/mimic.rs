@@ -5,12 +5,13 @@
 //! marked as an error, one laboratory row in five has no admission, one in fifty a text instead of a number, one
 //! bedside value in ten thousand cannot be true. The values mean nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use nn_core::atomic;
 use nn_core::data::rng;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -113,13 +114,12 @@ fn table(
 
 /// Writes a compressed text.
 pub(super) fn compressed(path: &Path, rows: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), IoError> {
-    let written = || -> io::Result<()> {
-        let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
+    Ok(atomic::write_with(path, |file| {
         let mut text = BufWriter::with_capacity(1 << 16, GzEncoder::new(file, Compression::fast()));
         rows(&mut text)?;
-        text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
-    };
-    written().map_err(IoError::write(path))
+        text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        Ok(())
+    })?)
 }
 
 /// Patients, admissions, stays in intensive care and diagnoses.

@@ -10,12 +10,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::mimic::compressed;
-use super::{hours_after, some_day, standard_normal};
+use super::{hours_after, some_day};
 use crate::io::IoError;
 use crate::time::{Span, Time};
 

@@ -15,12 +15,13 @@ use burn::nn::Linear;
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::layers::dropout;
 use nn_core::layers::init::{Fan, Init};
+use nn_core::layers::{dense, dropout};
+use nn_core::losses::penalty;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, penalty, sum_by_visit, with_statics};
+use super::parts::{CODES, CodeEmbedding, check_shape, sum_by_visit, with_statics};
 use super::{SequenceNet, VisitBatch};
 
 /// Days from the last admission to the present (`readm.py`: 100 hours).

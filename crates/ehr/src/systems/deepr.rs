@@ -14,12 +14,12 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv1d, ConvConfig, dropout};
+use nn_core::layers::{Conv1d, ConvConfig, dense, dropout};
 use nn_core::ops::global_max_pool;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, with_statics};
+use super::parts::{CODES, CodeEmbedding, check_shape, with_statics};
 use super::{PADDING, SequenceNet, VisitBatch};
 
 /// Sizes of the network; the defaults are the published ones.

@@ -15,11 +15,12 @@ use burn::tensor::activation::{relu, softmax, tanh};
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{Gru, RecurrentConfig, dropout};
+use nn_core::layers::{Gru, RecurrentConfig, dense, dropout};
+use nn_core::losses::penalty;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, last_visits, penalty};
+use super::parts::{CODES, CodeEmbedding, check_shape, last_visits};
 use super::{SequenceNet, VisitBatch};
 
 /// What keeps logarithms of probabilities finite (`doctorAI.py`: `log_eps`).

@@ -16,13 +16,13 @@ mod tests;
 pub use self::history::{HistoryBatch, Trajectory, TrajectoryError};
 pub use self::objective::{DeepHitLosses, DynamicDeepHitObjective};
 
-use burn::module::{Module, Param};
-use burn::nn::{Linear, LinearConfig};
+use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::activation::{relu, softmax, tanh};
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{Recurrent, RecurrentConfig, dropout};
+use nn_core::layers::{Recurrent, RecurrentConfig, dense, dropout};
 use nn_core::ops::Cell;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -139,13 +139,7 @@ impl DynamicDeepHitConfig {
         }
         let last = 2 * self.variables;
         let states = self.layers * units;
-        let mut dense = |inputs: usize, outputs: usize| {
-            let shape = [inputs, outputs];
-            let mut layer = LinearConfig::new(inputs, outputs).init(device);
-            layer.weight = Init::GlorotUniform.param(shape, Fan::dense(shape), rng, device);
-            layer.bias = Some(Param::from_tensor(Tensor::zeros([outputs], device)));
-            layer
-        };
+        let mut dense = |inputs: usize, outputs: usize| dense([inputs, outputs], Init::GlorotUniform, device, rng);
         let attention = Attention { states: dense(states, hidden), last: dense(last, hidden), score: dense(hidden, 1) };
         let (ahead, spread) = (dense(units, seen), dense(units, seen));
         let shared = dense(self.variables + states, hidden);

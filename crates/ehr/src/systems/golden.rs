@@ -1,13 +1,16 @@
 //! What tests of the systems share: weights and patients that a script has as well, and learning by heart.
 
+pub(crate) use nn_core::parity::noise;
+
 use std::sync::OnceLock;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::data::rng;
 use nn_core::losses::{BinaryCrossEntropy, Reduction};
 use nn_core::optim::OptimizerConfig;
+use nn_core::parity;
 use serde_json::Value;
 
 use super::{SequenceNet, VisitBatch, VisitSequence};
@@ -70,58 +73,9 @@ pub(crate) fn values<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.try_into_vec_as::<f64>().unwrap()
 }
 
-/// Numbers in −1..1 that depend on a name alone: splitmix64 (Steele, Lea and Flood 2014) of its FNV-1a hash and the
-/// place, in the upper 24 bits, so that they are exact in single precision.
-pub(crate) fn noise(name: &str, count: usize) -> impl Iterator<Item = f32> + use<> {
-    let start = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (1..=count as u64).map(move |place| {
-        let mut z = start.wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
-    })
-}
-
-/// The model with the script's weights: noise of a parameter's path, of the size that keeps activations near 1. Names
-/// of variants are no part of the path.
+/// The model with the script's weights.
 pub(crate) fn filled<M: Module>(model: M) -> M {
-    model.map(&mut Fill { path: Vec::new() })
-}
-
-struct Fill {
-    path: Vec<String>,
-}
-
-impl ModuleMapper for Fill {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        if !container_type.starts_with("Enum:") {
-            self.path.push(name.to_owned());
-        }
-    }
-
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        if !container_type.starts_with("Enum:") {
-            self.path.pop();
-        }
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (path, shape) = (self.path.join("."), param.val().dims());
-        let name = self.path.last().map_or("", String::as_str);
-        let count: usize = shape.iter().product();
-        // a dense layer's weight is [inputs, outputs], the others' [outputs, inputs…]
-        let inputs = if name == "weight" && D == 2 { shape[0] } else { count / shape[0].max(1) };
-        let values: Vec<f32> = noise(&path, count)
-            .map(|value| match name {
-                "gamma" | "running_var" => 1.0 + 0.5 * value,
-                "beta" | "bias" | "bias_ih" | "bias_hh" | "running_mean" => 0.25 * value,
-                _ => value * (3.0 / inputs as f32).sqrt(),
-            })
-            .collect();
-        Param::from_data(TensorData::new(values, shape), &Device::flex())
-    }
+    parity::filled(model, &Device::flex())
 }
 
 /// Compares the output of a filled model; `tolerance` is of the golden values, which are near 1.

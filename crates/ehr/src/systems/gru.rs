@@ -10,11 +10,11 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{Gru, RecurrentConfig, dropout};
+use nn_core::layers::{Gru, RecurrentConfig, dense, dropout};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, with_statics};
+use super::parts::{CODES, CodeEmbedding, check_shape, with_statics};
 use super::{SequenceNet, VisitBatch};
 
 /// Sizes of the network.

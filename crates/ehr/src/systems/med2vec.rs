@@ -20,6 +20,7 @@ use burn::nn::Linear;
 use burn::tensor::activation::{log_softmax, relu, softmax};
 use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
+use nn_core::layers::dense;
 use nn_core::layers::init::Init;
 use nn_core::models::embedding::{EmbeddingError, Vectors};
 use nn_core::optim::OptimizerConfig;
@@ -29,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::learn::{Med2VecObjective, VisitBlocks};
 pub use self::rows::VisitRows;
-use super::parts::{CODES, check_shape, dense, indices, numbers};
+use super::parts::{CODES, check_shape, indices, numbers};
 
 /// Sizes of the network; the defaults are those of the authors' code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

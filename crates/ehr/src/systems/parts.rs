@@ -1,8 +1,6 @@
-//! What the networks over visits share: vectors of codes, sums over visits, dense layers from a generator that the
-//! caller gives, penalties on weights by their place in a module, and values on the way from a device.
+//! What the networks over visits share: vectors of codes, sums over visits, and values on the way from a device.
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::Linear;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
@@ -119,51 +117,7 @@ pub(crate) fn with_statics(x: Tensor<2>, batch: &VisitBatch, expected: usize) ->
     Tensor::cat(vec![x, statics], 1)
 }
 
-/// A dense layer, `[inputs, outputs]`. Biases start at zero, with [`Init::PyTorchDefault`] as PyTorch draws them.
-pub(crate) fn dense(shape: [usize; 2], init: Init, device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-    let fan = Fan::dense(shape);
-    let weight = init.param(shape, fan, rng, device);
-    let bias = match init {
-        Init::PyTorchDefault => init.param([shape[1]], fan, rng, device),
-        _ => Param::from_tensor(Tensor::zeros([shape[1]], device)),
-    };
-    Linear { weight, bias: Some(bias) }
-}
-
 /// The values of a tensor in row-major order.
 pub(crate) fn numbers<const D: usize>(x: Tensor<D>, what: &'static str) -> Result<Vec<f64>, StepError> {
     x.try_into_vec_as::<f64>().map_err(|error| StepError::Device { what, reason: error.to_string() })
-}
-
-/// `Σ l1 · |w| + l2 · w²` over the parameters to whose path `factors` gives `[l1, l2]`, `[1]`; none where all are zero.
-pub(crate) fn penalty<M: Module>(model: &M, factors: impl Fn(&str) -> [f64; 2]) -> Option<Tensor<1>> {
-    let mut weights = Weights { factors, path: Vec::new(), terms: Vec::new() };
-    model.visit(&mut weights);
-    weights.terms.into_iter().reduce(|sum, term| sum + term)
-}
-
-struct Weights<F> {
-    factors: F,
-    path: Vec<String>,
-    terms: Vec<Tensor<1>>,
-}
-
-impl<F: Fn(&str) -> [f64; 2]> ModuleVisitor for Weights<F> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let [l1, l2] = (self.factors)(&self.path.join("."));
-        if l1 > 0.0 {
-            self.terms.push(param.val().abs().sum().mul_scalar(l1));
-        }
-        if l2 > 0.0 {
-            self.terms.push(param.val().square().sum().mul_scalar(l2));
-        }
-    }
 }

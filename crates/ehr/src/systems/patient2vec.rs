@@ -15,12 +15,12 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{Gru, RecurrentConfig, dropout};
+use nn_core::layers::{Gru, RecurrentConfig, dense, dropout};
 use nn_core::models::attention::{masked_softmax, padding};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, sum_by_visit, with_statics};
+use super::parts::{CODES, CodeEmbedding, check_shape, sum_by_visit, with_statics};
 use super::{SequenceNet, VisitBatch};
 
 /// Sizes of the network.

@@ -14,14 +14,15 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::layers::dropout;
 use nn_core::layers::init::Init;
+use nn_core::layers::{dense, dropout};
+use nn_core::losses::penalty;
 use nn_core::models::attention::{RetainAttention, RetainConfig as AttentionConfig, Retained};
 use nn_core::train::StepError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CODES, CodeEmbedding, check_shape, dense, numbers, penalty, with_statics};
+use super::parts::{CODES, CodeEmbedding, check_shape, numbers, with_statics};
 use super::{SequenceNet, VisitBatch};
 
 /// Sizes of the network; the defaults are those of the authors' code.

@@ -19,4 +19,5 @@ mod meds;
 mod mimic4;
 mod omop;
 mod open_formats;
+mod parity;
 mod phenotype;

@@ -39,7 +39,7 @@ fn totals(events: &Events) -> BTreeMap<String, (usize, f64)> {
 fn the_sample_is_aligned_not_refused() {
     let Some(folder) = sample() else { return };
     let set = meds::read(&folder).unwrap();
-    // shared/data/ehr/README.md, and polars on the same files.
+    // The sample of ACES (github.com/justin13601/ACES at d95e192, sample_data), counted by polars in its files.
     assert_eq!((set.events.subjects(), set.events.rows(), set.events.codebook.len()), (100, 77_542, 32));
     assert_eq!((set.counts.read, set.counts.kept, set.counts.dropped_rows()), (77_542, 77_542, 0));
     let totals = totals(&set.events);

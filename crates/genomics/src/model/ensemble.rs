@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use nn_core::explain::Rescale;
+use nn_core::store;
 use nn_core::train::StepError;
 
 use super::{ModelCard, ModelError, SequenceModel, StrandPolicy, numbers, shown};
@@ -15,18 +16,7 @@ use crate::systems::SequenceNet;
 /// # Errors
 /// [`ModelError::Absent`] when there is none.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let inside = path.join("model");
-    let folder = if inside.is_dir() { inside } else { path.to_owned() };
-    let entries = std::fs::read_dir(&folder).map_err(|_| ModelError::Absent(path.to_owned()))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .collect();
-    files.sort();
-    if files.is_empty() { Err(ModelError::Absent(path.to_owned())) } else { Ok(files) }
+    store::weights_files(path).ok_or_else(|| ModelError::Absent(path.to_owned()))
 }
 
 /// Models of one study: one for each seed. They read the same window in the same way and predict the same tasks.

@@ -99,6 +99,19 @@ impl Objective for SequenceObjective<'_> {
         let judged = Judged::of(self.set, self.monitored, logits(model, self.preprocessing, &sequences)?)?;
         monitored(&self.set.labels, &judged)
     }
+
+    fn name_of(&self, row: usize) -> String {
+        self.set.names[row].clone()
+    }
+
+    fn losses(&self, model: &Net, rows: &[usize], context: &StepContext) -> Result<Option<Tensor<1>>, StepError> {
+        let logits = model.logits(self.inputs(rows, context), Some(&mut context.rng(DROPOUT))); // [rows, outputs]
+        let each = rows.iter().enumerate().map(|(place, &row)| {
+            let logits = logits.clone().narrow(0, place, 1); // [1, outputs]
+            loss(&self.set.labels, logits, &self.targets(&[row]))
+        });
+        Ok(Some(Tensor::cat(each.collect(), 0)))
+    }
 }
 
 /// `loss` (of values the mean squared error) and the scores that a run shows beside it, where they are defined.

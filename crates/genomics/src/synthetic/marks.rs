@@ -1,12 +1,12 @@
 //! Histone marks around genes, with a planted rule for expression.
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{poisson, standard_normal};
+use super::poisson;
 use crate::dataset::MarkSet;
 
 /// The marks, in the order of `DeepChrome`'s files.

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::genome::SyntheticGenome;
-use super::{poisson, standard_normal};
+use super::poisson;
 use crate::locus::{Locus, Strand};
 use crate::sequence::ALPHABET;
 

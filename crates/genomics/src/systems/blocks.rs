@@ -3,15 +3,15 @@
 //! Every nonlinear function can be passed through a [`Rescale`], so that one forward serves for use and for `DeepLIFT`.
 //! Without one, the fused operations of `nn_core` do the work.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Rescale;
-use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{BatchNorm, BatchNormConfig, Conv1d, ConvConfig};
+use nn_core::layers::init::Init;
+use nn_core::layers::{self, BatchNorm, BatchNormConfig, Conv1d, ConvConfig};
 use nn_core::ops::{Activation, batch_norm_act_inference, global_max_pool, max_pool};
 use rand_chacha::ChaCha8Rng;
 
@@ -156,9 +156,7 @@ pub(crate) fn strongest_place(x: Tensor<3>, rescale: Option<&Rescale>) -> Tensor
 
 /// A dense layer, `[inputs, outputs]`, with PyTorch's starting values.
 pub(crate) fn dense(shape: [usize; 2], device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-    let (init, fan) = (Init::PyTorchDefault, Fan::dense(shape));
-    let weight: Param<Tensor<2>> = init.param(shape, fan, rng, device);
-    Linear { weight, bias: Some(init.param([shape[1]], fan, rng, device)) }
+    layers::dense(shape, Init::PyTorchDefault, device, rng)
 }
 
 /// A convolution without padding and the pooling behind it: what the lengths of an input become.
@@ -191,6 +189,7 @@ impl Stage {
 mod tests {
     use super::*;
     use nn_core::data::rng;
+    use nn_core::layers::init::Fan;
 
     #[test]
     fn lengths_follow_the_layers() {

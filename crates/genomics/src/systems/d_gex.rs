@@ -13,14 +13,13 @@ use burn::nn::Linear;
 use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::layers::dropout;
 use nn_core::layers::init::Init;
+use nn_core::layers::{dense, dropout};
 use nn_core::models::mlp::{TableModel, Targets, Task};
 use nn_core::optim::{OptimizerConfig, Schedule};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::dense;
 use super::recipe::Recipe;
 
 /// Sizes of the network; the defaults are the authors' with three layers of the largest width and 10 % dropout.

@@ -17,13 +17,13 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv1d, ConvConfig, RecurrentConfig, dropout};
+use nn_core::layers::{Conv1d, ConvConfig, RecurrentConfig, dense, dropout};
+use nn_core::losses::penalty;
 use nn_core::optim::{OptimizerConfig, Schedule};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::Stage;
-use super::parts::{dense, penalty};
 use super::recipe::Recipe;
 
 mod modules;

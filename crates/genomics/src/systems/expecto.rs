@@ -19,14 +19,14 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Rescale;
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv1d, ConvConfig, dropout};
+use nn_core::layers::{Conv1d, ConvConfig, dense, dropout};
 use nn_core::train::StepError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::SequenceNet;
 use super::blocks::{Stage, pool, rectify};
-use super::parts::{dense, numbers, tensor};
+use super::parts::{numbers, tensor};
 use crate::evaluate::probability;
 use crate::model::at_once;
 use crate::sequence::{Unknown, one_hot};

@@ -10,8 +10,8 @@ use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
-use nn_core::layers::dropout;
 use nn_core::layers::init::Init;
+use nn_core::layers::{dense, dropout};
 use nn_core::models::graph::MaskedLinear;
 use nn_core::models::mlp::TableModel;
 use nn_core::optim::OptimizerConfig;
@@ -19,7 +19,7 @@ use nn_core::train::StepError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{dense, numbers};
+use super::parts::numbers;
 use super::recipe::Recipe;
 
 /// Sizes of the network; the defaults are the authors'.

@@ -17,14 +17,14 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{Conv1d, ConvConfig, dropout};
+use nn_core::layers::{Conv1d, ConvConfig, dense, dropout};
 use nn_core::models::embedding::{SkipGramConfig, Window};
 use nn_core::ops::max_pool;
 use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{dense, pad_same};
+use super::parts::pad_same;
 use super::recipe::Recipe;
 
 mod encoding;

@@ -16,14 +16,13 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::{Fan, Init};
-use nn_core::layers::{Conv2d, ConvConfig};
+use nn_core::layers::{Conv2d, ConvConfig, dense};
 use nn_core::models::mlp::TableModel;
 use nn_core::ops::max_pool;
 use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::dense;
 use super::recipe::Recipe;
 
 /// Which of the three networks.

@@ -1,28 +1,13 @@
-//! What the networks of this folder share: layers from a generator that the caller gives, Keras' padding, penalties on
-//! weights by their place in a module, and values on the way to and from a device.
+//! What the networks of this folder share: Keras' padding, batch normalisation of a single row, and values on the way
+//! to and from a device.
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::layers::BatchNorm;
-use nn_core::layers::init::{Fan, Init};
 use nn_core::ops::{Activation, batch_norm_act_inference};
 use nn_core::train::StepError;
-use rand_chacha::ChaCha8Rng;
 
 /// Rows that are judged or predicted at a time.
 pub(super) const CHUNK: usize = 512;
-
-/// A dense layer. Biases start at zero, with [`Init::PyTorchDefault`] as PyTorch draws them.
-pub(super) fn dense(shape: [usize; 2], init: Init, device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-    let fan = Fan::dense(shape);
-    let weight = init.param(shape, fan, rng, device);
-    let bias = match init {
-        Init::PyTorchDefault => init.param([shape[1]], fan, rng, device),
-        _ => Param::from_tensor(Tensor::zeros([shape[1]], device)),
-    };
-    Linear { weight, bias: Some(bias) }
-}
 
 /// Values in row-major order as a tensor.
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -68,43 +53,9 @@ pub(super) fn normalised(norm: &BatchNorm, x: Tensor<2>, epsilon: f64) -> Tensor
     batch_norm_act_inference(x, norm.gamma.val(), norm.beta.val(), mean, variance, Activation::None, epsilon)
 }
 
-/// `Σ l1 · |w| + l2 · w²` over the parameters to whose path `factors` gives `[l1, l2]`, `[1]`; none where all are zero.
-pub(super) fn penalty<M: Module>(model: &M, factors: impl Fn(&str) -> [f64; 2]) -> Option<Tensor<1>> {
-    let mut weights = Weights { factors, path: Vec::new(), terms: Vec::new() };
-    model.visit(&mut weights);
-    weights.terms.into_iter().reduce(|sum, term| sum + term)
-}
-
-struct Weights<F> {
-    factors: F,
-    path: Vec<String>,
-    terms: Vec<Tensor<1>>,
-}
-
-impl<F: Fn(&str) -> [f64; 2]> ModuleVisitor for Weights<F> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let [l1, l2] = (self.factors)(&self.path.join("."));
-        if l1 > 0.0 {
-            self.terms.push(param.val().abs().sum().mul_scalar(l1));
-        }
-        if l2 > 0.0 {
-            self.terms.push(param.val().square().sum().mul_scalar(l2));
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use nn_core::data::rng;
     use nn_core::layers::BatchNormConfig;
     use nn_core::optim::OptimizerConfig;
     use nn_core::train::{Learner, Objective, StepContext, Supervised};
@@ -169,23 +120,5 @@ pub(super) mod tests {
         for (found, expected) in found.iter().zip([0.8 / 1.101_f64.sqrt(), 1.6 / 1.701_f64.sqrt()]) {
             assert!((found - expected).abs() < 1e-5, "{found}");
         }
-    }
-
-    #[test]
-    fn penalties_follow_the_path() {
-        #[derive(Module, Debug)]
-        struct Two {
-            first: Linear,
-            second: Linear,
-        }
-        let device = Device::flex();
-        let layer = |value| dense([2, 3], Init::Constant(value), &device, &mut rng(1, &[]));
-        let model = Two { first: layer(-2.0), second: layer(0.5) };
-        let of = |factors: fn(&str) -> [f64; 2]| penalty(&model, factors).map(|sum| sum.into_scalar::<f32>());
-        // six weights of −2 and six of 0.5
-        assert_eq!(of(|path| if path == "first.weight" { [1.0, 0.0] } else { [0.0; 2] }), Some(12.0));
-        assert_eq!(of(|path| if path.ends_with("weight") { [1.0, 2.0] } else { [0.0; 2] }), Some(15.0 + 51.0));
-        assert_eq!(of(|path| if path.ends_with("bias") { [1.0, 1.0] } else { [0.0; 2] }), Some(0.0));
-        assert_eq!(of(|_| [0.0; 2]), None);
     }
 }

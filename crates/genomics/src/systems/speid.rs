@@ -15,7 +15,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{BatchNorm, BatchNormConfig, Conv1d, ConvConfig, Lstm, RecurrentConfig, dropout};
+use nn_core::layers::{BatchNorm, BatchNormConfig, Conv1d, ConvConfig, Lstm, RecurrentConfig, dense, dropout};
+use nn_core::losses::penalty;
 use nn_core::ops::max_pool;
 use nn_core::optim::OptimizerConfig;
 use rand::RngExt;
@@ -23,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::Stage;
-use super::parts::{dense, normalised, penalty};
+use super::parts::normalised;
 use super::recipe::Recipe;
 
 mod task;

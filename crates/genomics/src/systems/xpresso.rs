@@ -12,13 +12,13 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv1d, ConvConfig, dropout};
+use nn_core::layers::{Conv1d, ConvConfig, dense, dropout};
 use nn_core::ops::max_pool;
 use nn_core::optim::OptimizerConfig;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{dense, pad_same};
+use super::parts::pad_same;
 use super::recipe::Recipe;
 use crate::locus::Locus;
 

@@ -76,4 +76,8 @@ impl<T: Task> Objective for TaskObjective<'_, T> {
         let judged = rows.judge(&self.validation, self.predict(model, &self.validation)?)?;
         monitored(&rows.predicts.labels, &judged)
     }
+
+    fn name_of(&self, row: usize) -> String {
+        self.task.rows().names[row].clone()
+    }
 }

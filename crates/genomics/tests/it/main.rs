@@ -26,6 +26,7 @@ mod marks;
 mod methylation;
 mod motifs;
 mod negatives;
+mod parity;
 mod sets;
 mod split;
 mod synthetic;

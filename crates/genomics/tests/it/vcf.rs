@@ -1,17 +1,15 @@
 //! The reader and writer of variant files: on damaged files, on unusual ones, on large ones, and on the research data.
 
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use genomics::io::IoError;
 use genomics::io::vcf::{InfoField, MAX_ALTERNATES, VcfNote, VcfReader, VcfRecord, VcfRow, VcfWriter};
 
-use crate::data;
+use crate::data::{self, damaged, gzip};
 
 const SMALL: &str = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=1000>\n\
     #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n\
@@ -19,12 +17,6 @@ const SMALL: &str = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=1000>\n\
     chr1\t9\t.\tACG\tA\t.\t.\t.\tGT\t1/1\n";
 
 const BINARY: &[u8] = include_bytes!("../golden/records.bcf");
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
@@ -46,17 +38,6 @@ fn rows(reader: VcfReader) -> (Vec<VcfRecord>, Vec<String>) {
         }
     }
     (records, refused)
-}
-
-/// Every beginning of `bytes`, and `bytes` with each of its bits flipped.
-fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let cut = (0..bytes.len()).map(|length| bytes[..length].to_vec());
-    let flipped = (0..bytes.len() * 8).map(|bit| {
-        let mut copy = bytes.to_vec();
-        copy[bit / 8] ^= 1 << (bit % 8);
-        copy
-    });
-    cut.chain(flipped)
 }
 
 /// Reads to the end or to the first error, and looks at everything.

@@ -4,10 +4,10 @@
 //! standard deviation of 10 pixels, bicubic interpolation between them. The spline is that of Keys 1981, *Cubic
 //! Convolution Interpolation for Digital Image Processing*, with a = −1/2: it passes through the points.
 
+use nn_core::data::standard_normal;
 use rand_chacha::ChaCha8Rng;
 
 use super::gather::LANES;
-use super::math::normal;
 
 /// Points along an axis at most.
 pub(super) const MOST: usize = 32;
@@ -58,7 +58,8 @@ impl Elastic {
         let points =
             [0, 1, 2].map(|axis| if size[axis] == 1 || (axis == 2 && flat) { 1 } else { points.clamp(2, MOST) });
         let count = points.iter().product();
-        let displacement = (0..count).map(|_| along.map(|deviation| (deviation * normal(rng)) as f32)).collect();
+        let displacement =
+            (0..count).map(|_| along.map(|deviation| (deviation * standard_normal(rng)) as f32)).collect();
         Self::new(size, points, displacement, flat)
     }
 

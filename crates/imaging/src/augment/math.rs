@@ -5,7 +5,6 @@
 //! place.
 
 use std::f32::consts::{LN_2, LOG2_E};
-use std::f64::consts::TAU;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -72,13 +71,6 @@ fn sine_cosine(turn: f32) -> (f32, f32) {
     (if quarter >= 2 { -s } else { s }, if quarter == 1 || quarter == 2 { -c } else { c })
 }
 
-/// A number from the standard normal distribution, in double precision.
-pub(super) fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    // 1 − u lies in (0, 1], where the logarithm is finite
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (TAU * rng.random::<f64>()).cos()
-}
-
 /// Normal numbers with the standard deviation `deviation`, added to `values` (Box and Muller 1958).
 struct Noise<'a> {
     values: &'a mut [f32],
@@ -141,6 +133,8 @@ pub(super) fn bend(values: &mut [f32], from: f32, range: f32, exponent: f32) {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::TAU;
+
     use nn_core::data::rng;
 
     use super::*;

@@ -9,9 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use nn_core::metrics::{self, Confusion, ConfusionMatrix, Interval, MetricError, interval};
-
-use super::curves::roc;
+use nn_core::metrics::{self, Confusion, ConfusionMatrix, Interval, MetricError, interval, roc};
 
 /// Scores by name.
 pub type ClassNumbers = BTreeMap<String, f64>;

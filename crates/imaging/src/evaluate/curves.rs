@@ -1,17 +1,8 @@
-//! The curves behind the scores of two classes: ROC, precision against recall, reliability.
+//! The curves behind the scores of two classes: ROC, reliability.
+
+pub use nn_core::metrics::{Reliability, roc};
 
 use nn_core::metrics::MetricError;
-
-/// One bin of a reliability diagram.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reliability {
-    /// Mean predicted probability of the rows in the bin.
-    pub predicted: f64,
-    /// Share of positives among them.
-    pub observed: f64,
-    /// How many they are.
-    pub rows: usize,
-}
 
 fn check(labels: &[bool], scores: &[f64]) -> Result<(), MetricError> {
     if labels.len() != scores.len() {
@@ -24,53 +15,6 @@ fn check(labels: &[bool], scores: &[f64]) -> Result<(), MetricError> {
         Some(index) => Err(MetricError::NotFinite { what: "score", index, value: scores[index] }),
         None => Ok(()),
     }
-}
-
-/// True and false positives at each threshold, from the highest score down; equal scores together.
-fn counts(labels: &[bool], scores: &[f64]) -> Result<Vec<(usize, usize)>, MetricError> {
-    check(labels, scores)?;
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let (mut right, mut wrong) = (0, 0);
-    let after = |tied: &[usize]| {
-        let positive = tied.iter().filter(|&&row| labels[row]).count();
-        right += positive;
-        wrong += tied.len() - positive;
-        (right, wrong)
-    };
-    Ok(order.chunk_by(|&a, &b| scores[a] == scores[b]).map(after).collect())
-}
-
-/// The receiver operating characteristic: (false positive rate, true positive rate) from (0, 0) to (1, 1).
-///
-/// # Errors
-/// [`MetricError`] for unequal or zero length or a score that is not finite, [`MetricError::Undefined`] where one of the
-/// classes is absent.
-pub fn roc(labels: &[bool], scores: &[f64]) -> Result<Vec<(f64, f64)>, MetricError> {
-    let counts = counts(labels, scores)?;
-    let (positives, negatives) = counts.last().copied().unwrap_or((0, 0));
-    if positives == 0 || negatives == 0 {
-        let why = format!("{positives} positives and {negatives} negatives; it compares two classes");
-        return Err(MetricError::Undefined { metric: "ROC curve", why });
-    }
-    let point = |(right, wrong): (usize, usize)| (wrong as f64 / negatives as f64, right as f64 / positives as f64);
-    Ok(std::iter::once((0, 0)).chain(counts).map(point).collect())
-}
-
-/// (Recall, precision) at each threshold, from the highest score down.
-///
-/// # Errors
-/// As [`roc`]; only the absence of positives is undefined here.
-pub fn precision_recall(labels: &[bool], scores: &[f64]) -> Result<Vec<(f64, f64)>, MetricError> {
-    let counts = counts(labels, scores)?;
-    let positives = counts.last().map_or(0, |&(right, _)| right);
-    if positives == 0 {
-        let why = format!("none of the {} labels is positive; recall has no meaning", labels.len());
-        return Err(MetricError::Undefined { metric: "precision-recall curve", why });
-    }
-    let point =
-        |(right, wrong): (usize, usize)| (right as f64 / positives as f64, right as f64 / (right + wrong) as f64);
-    Ok(counts.into_iter().map(point).collect())
 }
 
 /// Mean probability and observed share in `bins` bins of equal width; empty bins are left out.

@@ -21,7 +21,7 @@
 
 pub mod capture;
 pub(crate) mod clean;
-mod color;
+mod colour;
 mod dataset;
 mod dates;
 mod derived;

@@ -271,4 +271,8 @@ impl Objective for PictureObjective<'_> {
         }
         Ok(found)
     }
+
+    fn name_of(&self, row: usize) -> String {
+        self.set.ids[row].clone()
+    }
 }

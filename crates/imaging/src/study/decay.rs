@@ -53,6 +53,14 @@ impl<L: Learner> Learner for PolynomialDecay<L> {
     fn restore_weights(&mut self, weights: &[u8]) -> Result<(), StepError> {
         self.inner.restore_weights(weights)
     }
+
+    fn name_of(&self, row: usize) -> String {
+        self.inner.name_of(row)
+    }
+
+    fn blame(&self, rows: &[usize], context: &StepContext) -> Result<Vec<usize>, StepError> {
+        self.inner.blame(rows, context)
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +90,12 @@ mod tests {
         fn restore_weights(&mut self, _weights: &[u8]) -> Result<(), StepError> {
             Ok(())
         }
+        fn name_of(&self, row: usize) -> String {
+            format!("picture {row}")
+        }
+        fn blame(&self, rows: &[usize], _context: &StepContext) -> Result<Vec<usize>, StepError> {
+            Ok(rows[1..].to_vec())
+        }
     }
 
     fn rates(power: f64) -> Vec<f64> {
@@ -91,6 +105,14 @@ mod tests {
             learner.step(&[0], &context).unwrap();
         }
         learner.into_inner().0
+    }
+
+    #[test]
+    fn what_the_learner_knows_of_rows_is_told() {
+        let learner = PolynomialDecay::new(Rates::default(), 4, 0.9);
+        let context = StepContext { seed: 1, epoch: 0, step: 0, learning_rate: 0.8 };
+        assert_eq!(learner.blame(&[4, 2, 7], &context).unwrap(), [2, 7]);
+        assert_eq!(learner.name_of(2), "picture 2");
     }
 
     #[test]

@@ -210,11 +210,10 @@ impl SegmentLoss {
     /// - maps `[b, classes, k, j, i]`, each on a part of the grid of `truth`; output `[1]`
     ///
     /// # Panics
-    /// When a map is no whole part of the grid.
+    /// When there is no map, or one is no whole part of the grid.
     pub fn forward(&self, maps: Vec<Tensor<5>>, truth: Truth<'_>) -> Tensor<1> {
         let total: f64 = (0..maps.len()).map(|depth| 0.5_f64.powi(depth as i32)).sum();
-        let mut sum: Option<Tensor<1>> = None;
-        for (depth, map) in maps.into_iter().enumerate() {
+        let losses = maps.into_iter().enumerate().map(|(depth, map)| {
             let device = map.device();
             let [_, _, k, j, i] = map.dims();
             let shape = [truth.shape[1], truth.shape[2], truth.shape[3]];
@@ -227,13 +226,8 @@ impl SegmentLoss {
                 let (labels, shape) = truth.coarse(step);
                 self.one(map, &labels, shape, &device)
             };
-            let found = found * (0.5_f64.powi(depth as i32) / total);
-            sum = Some(match sum {
-                Some(sum) => sum + found,
-                None => found,
-            });
-        }
-        // A network gives at least one map.
-        sum.unwrap_or_else(|| Tensor::zeros([1], &Device::default()))
+            found * (0.5_f64.powi(depth as i32) / total)
+        });
+        losses.reduce(|sum, loss| sum + loss).unwrap_or_else(|| unreachable!("a network gives at least one map"))
     }
 }

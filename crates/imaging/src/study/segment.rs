@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use nn_core::config::ConfigError;
 use nn_core::data::rng;
-use nn_core::train::{Checkpoints, FitConfig, Monitor, Observer, Outcome, Supervised, TRAIN_LOSS, fit};
+use nn_core::train::{Checkpoints, FitConfig, Monitor, Named, Observer, Outcome, Supervised, TRAIN_LOSS, fit};
 
 use super::ahead::{Cutter, Feed};
 use super::batches::{AtLeast, enough};
@@ -206,6 +206,7 @@ impl<'a> SegmentStudy<'a> {
             names: &self.names,
             device,
         };
+        let objective = Named::new(objective, |row| self.cases[split.train[order.case(row)]].id.clone());
         let learner = Supervised::new(objective, network, config.learning.optimizer(), SEGMENTER)
             .with_clip_norm(config.learning.clip())
             .with_metadata(card.metadata());

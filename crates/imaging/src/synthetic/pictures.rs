@@ -3,11 +3,11 @@
 use std::f64::consts::PI;
 
 use nn_core::config::{ConfigError, in_range};
-use nn_core::data::rng;
+use nn_core::data::{rng, standard_normal};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticError, normal};
+use super::SyntheticError;
 use crate::pictures::PictureSet;
 
 /// What generated pictures are like.
@@ -75,7 +75,7 @@ pub fn pictures(config: &PicturesConfig) -> Result<PictureSet, SyntheticError> {
                     // Edges are one pixel wide.
                     let hole = if ring { (inner - distance + 0.5).clamp(0.0, 1.0) } else { 0.0 };
                     let covered = (outer - distance + 0.5).clamp(0.0, 1.0) - hole;
-                    set.pixels.push((60.0 + 100.0 * covered + config.noise * normal(&mut draw)) as f32);
+                    set.pixels.push((60.0 + 100.0 * covered + config.noise * standard_normal(&mut draw)) as f32);
                 }
             }
             set.ids.push(format!("picture {subject:04}-{number}"));

@@ -1,7 +1,6 @@
 //! What the systems are made of: convolutions whose axes may differ, and the way a network of planes sees a volume.
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor};
@@ -48,17 +47,6 @@ pub(super) fn centre<const D: usize>(mut x: Tensor<D>, like: &[usize]) -> Tensor
         }
     }
     x
-}
-
-/// A dense layer, `[inputs, outputs]`. Biases start at zero, with [`Init::PyTorchDefault`] as PyTorch draws them.
-pub(super) fn dense(shape: [usize; 2], init: Init, device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-    let fan = Fan::dense(shape);
-    let weight = init.param(shape, fan, rng, device);
-    let bias = match init {
-        Init::PyTorchDefault => init.param([shape[1]], fan, rng, device),
-        _ => Param::from_tensor(Tensor::zeros([shape[1]], device)),
-    };
-    Linear { weight, bias: Some(bias) }
 }
 
 /// A convolution with padding and without a bias, as torchvision starts those of its residual networks: normal, with a

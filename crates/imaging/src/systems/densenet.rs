@@ -11,14 +11,14 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Probe;
 use nn_core::layers::init::Init;
-use nn_core::layers::{BatchNorm, Conv2d, ConvConfig, dropout};
+use nn_core::layers::{BatchNorm, Conv2d, ConvConfig, dense, dropout};
 use nn_core::ops::{avg_pool, global_avg_pool, join, max_pool};
 use nn_core::store::PyTorchImport;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::blocks::{dense, rectified};
+use super::blocks::rectified;
 
 /// The smallest height and width: two halvings before the first block round up, three between the blocks round down.
 pub(super) const SMALLEST: usize = 29;

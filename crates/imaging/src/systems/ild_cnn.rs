@@ -15,13 +15,12 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Probe;
 use nn_core::layers::init::Init;
-use nn_core::layers::{Conv2d, ConvConfig, dropout};
+use nn_core::layers::{Conv2d, ConvConfig, dense, dropout};
 use nn_core::ops::global_avg_pool;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::blocks::dense;
 
 /// Sizes of the network; the defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,12 +17,12 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Probe;
 use nn_core::layers::init::Init;
-use nn_core::layers::{BatchNormConfig, ConvConfig, dropout};
+use nn_core::layers::{BatchNormConfig, ConvConfig, dense, dropout};
 use nn_core::ops::{global_avg_pool, max_pool};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::blocks::{Unit, dense};
+use super::blocks::Unit;
 use super::{Classifier, View};
 
 /// Sizes of the network; the defaults are the published ones.

@@ -12,13 +12,13 @@ use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Probe;
 use nn_core::layers::init::Init;
-use nn_core::layers::{BatchNorm, BatchNormConfig, Conv2d, dropout};
+use nn_core::layers::{BatchNorm, BatchNormConfig, Conv2d, dense, dropout};
 use nn_core::ops::{global_avg_pool, max_pool};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::blocks::{dense, plain, rectified};
+use super::blocks::{plain, rectified};
 
 /// Sizes of the network; the defaults are those of `ResNet`-18 for `ImageNet`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

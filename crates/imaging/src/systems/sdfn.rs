@@ -19,14 +19,13 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor};
 use nn_core::config::{ConfigError, in_range};
 use nn_core::explain::Probe;
-use nn_core::layers::dropout;
 use nn_core::layers::init::Init;
+use nn_core::layers::{dense, dropout};
 use nn_core::ops::global_avg_pool;
 use nn_core::store::PyTorchImport;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::blocks::dense;
 use super::body::LEFT;
 use super::densenet::{DenseNetConfig, Features};
 use super::{Classifier, View};

@@ -1,5 +1,5 @@
-//! The audit and the baselines on published sets. The counts of copies are in the notes of the data, those of neighbours
-//! and the scores were found by an independent implementation (numpy and scikit-learn).
+//! The audit and the baselines on published sets. The counts of copies are those of equal pictures by numpy's `unique`,
+//! those of neighbours and the scores were found by an independent implementation (numpy and scikit-learn).
 
 use imaging::audit::{Audit, AuditConfig, Facts};
 use imaging::baselines::{BaselineConfig, segment};

@@ -15,6 +15,7 @@ mod dicom;
 mod evaluate;
 mod nifti;
 mod npz;
+mod parity;
 mod picture;
 mod seg;
 mod series;

@@ -163,6 +163,16 @@ mod tests {
     }
 
     proptest! {
+        /// In whole ten thousandths.
+        #[test]
+        fn brier_equals_whole_numbers(rows in prop::collection::vec((any::<bool>(), 0i32..=100), 1..60)) {
+            let (labels, values): (Vec<bool>, Vec<f64>) =
+                rows.iter().map(|(label, hundredths)| (*label, f64::from(*hundredths) / 100.0)).unzip();
+            let squares: i32 = rows.iter().map(|(label, h)| (100 * i32::from(*label) - h).pow(2)).sum();
+            let twin = f64::from(squares) / 1e4 / rows.len() as f64;
+            prop_assert!((brier(&labels, &values).unwrap() - twin).abs() < 1e-12);
+        }
+
         /// Probabilities in hundredths, so that many are tied and some lie on an edge.
         #[test]
         fn equal_width_equals_the_definition(

@@ -53,7 +53,7 @@ pub fn r2(truth: &[f64], pred: &[f64]) -> Result<f64, MetricError> {
 /// # Errors
 /// [`MetricError::Undefined`] when all true values or all predictions are equal; otherwise as
 /// [`mse`].
-pub fn rm2(truth: &[f64], pred: &[f64]) -> Result<f64, MetricError> {
+pub fn rm2_published(truth: &[f64], pred: &[f64]) -> Result<f64, MetricError> {
     const NAME: &str = "rm²";
     let (r2, r02) = rm2_parts(NAME, truth, pred)?;
     in_f64(NAME, r2 * (1.0 - (r2 - r02).abs().sqrt()))
@@ -61,10 +61,10 @@ pub fn rm2(truth: &[f64], pred: &[f64]) -> Result<f64, MetricError> {
 
 /// rm² as the code of `DeepDTA` computes it (its `emetrics.py`, `get_rm2`; copied by the later
 /// affinity models): `r² (1 - √|r²·r² - r₀²·r₀²|)`, that is, with r² and r₀² squared once more
-/// under the root than in the published formula [`rm2`].
+/// under the root than in the published formula [`rm2_published`].
 ///
 /// # Errors
-/// As [`rm2`].
+/// As [`rm2_published`].
 pub fn rm2_deepdta(truth: &[f64], pred: &[f64]) -> Result<f64, MetricError> {
     const NAME: &str = "rm² (DeepDTA code)";
     let (r2, r02) = rm2_parts(NAME, truth, pred)?;
@@ -109,7 +109,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// r² and r₀² of [`rm2`].
+/// r² and r₀² of [`rm2_published`].
 fn rm2_parts(metric: &'static str, truth: &[f64], pred: &[f64]) -> Result<(f64, f64), MetricError> {
     check_pair(truth, pred)?;
     let r = correlation(metric, truth, pred)?;
@@ -177,19 +177,19 @@ mod tests {
     fn rm2_and_its_variant_follow_their_formulas() {
         let truth = [1.0, 2.0, 4.0];
         let pred = [2.0, 4.0, 8.0];
-        assert!((rm2(&truth, &pred).unwrap() - 1.0).abs() < 1e-7);
+        assert!((rm2_published(&truth, &pred).unwrap() - 1.0).abs() < 1e-7);
         assert!((rm2_deepdta(&truth, &pred).unwrap() - 1.0).abs() < 1e-7);
         // k = (0·1 + 1·2 + 2·3) / (1 + 4 + 9) = 4/7; residuals -4/7, -1/7, 2/7; r₀² = 1 - (21/49)/2
         let (truth, pred) = ([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]);
         let r02: f64 = 1.0 - 3.0 / 14.0;
-        assert!((rm2(&truth, &pred).unwrap() - (1.0 - (1.0 - r02).sqrt())).abs() < 1e-12);
+        assert!((rm2_published(&truth, &pred).unwrap() - (1.0 - (1.0 - r02).sqrt())).abs() < 1e-12);
         let squared = 1.0 - (1.0 - r02 * r02).sqrt();
         assert!((rm2_deepdta(&truth, &pred).unwrap() - squared).abs() < 1e-12);
     }
 
     #[test]
     fn bad_input_is_an_error_of_its_kind() {
-        let functions = [mse, rmse, mae, r2, rm2, rm2_deepdta, pearson, spearman];
+        let functions = [mse, rmse, mae, r2, rm2_published, rm2_deepdta, pearson, spearman];
         for function in functions {
             assert_eq!(function(&[], &[]), Err(MetricError::Empty));
             let length = MetricError::Length { truth: 2, pred: 1 };
@@ -199,7 +199,7 @@ mod tests {
             let error = function(&[f64::INFINITY, 2.0], &[1.0, 2.0]).unwrap_err();
             assert!(matches!(error, MetricError::NotFinite { what: "true value", index: 0, .. }));
         }
-        for function in [r2, rm2, rm2_deepdta, pearson, spearman] {
+        for function in [r2, rm2_published, rm2_deepdta, pearson, spearman] {
             // 0.1 three times has a computed variance above zero
             let error = function(&[0.1, 0.1, 0.1], &[1.0, 2.0, 3.0]).unwrap_err();
             assert!(matches!(error, MetricError::Undefined { .. }), "{error}");
@@ -221,38 +221,95 @@ mod tests {
         }
     }
 
+    fn columns(rows: &[(i32, i32)]) -> (Vec<f64>, Vec<f64>) {
+        rows.iter().map(|(truth, pred)| (f64::from(*truth), f64::from(*pred))).unzip()
+    }
+
+    /// `Σᵢⱼ (tᵢ-tⱼ)(pᵢ-pⱼ)`, `Σᵢⱼ (tᵢ-tⱼ)²`, `Σᵢⱼ (pᵢ-pⱼ)²`.
+    fn pairwise(truth: &[f64], pred: &[f64]) -> (f64, f64, f64) {
+        let (mut tp, mut tt, mut pp) = (0.0, 0.0, 0.0);
+        for i in 0..truth.len() {
+            for j in 0..truth.len() {
+                let (t, p) = (truth[i] - truth[j], pred[i] - pred[j]);
+                tp += t * p;
+                tt += t * t;
+                pp += p * p;
+            }
+        }
+        (tp, tt, pp)
+    }
+
     proptest! {
-        /// Pearson against the sum over all pairs, which needs no mean:
-        /// `Σᵢⱼ (tᵢ-tⱼ)(pᵢ-pⱼ) / √(Σᵢⱼ (tᵢ-tⱼ)² Σᵢⱼ (pᵢ-pⱼ)²)`.
+        /// The errors in whole numbers.
+        #[test]
+        fn errors_equal_their_whole_numbers(rows in prop::collection::vec((-50i32..50, -50i32..50), 1..40)) {
+            let (truth, pred) = columns(&rows);
+            let n = rows.len() as f64;
+            let squares: i32 = rows.iter().map(|(t, p)| (t - p) * (t - p)).sum();
+            let distances: i32 = rows.iter().map(|(t, p)| (t - p).abs()).sum();
+            prop_assert!((mse(&truth, &pred).unwrap() - f64::from(squares) / n).abs() < 1e-12);
+            prop_assert!((rmse(&truth, &pred).unwrap().powi(2) - f64::from(squares) / n).abs() < 1e-9);
+            prop_assert!((mae(&truth, &pred).unwrap() - f64::from(distances) / n).abs() < 1e-12);
+        }
+
+        /// Pearson against the sum over all pairs, which needs no mean.
         #[test]
         fn pearson_equals_its_pairwise_form(
             rows in prop::collection::vec((-50i32..50, -50i32..50), 2..40)
         ) {
-            let truth: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            let pred: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
-            let (mut tp, mut tt, mut pp) = (0.0, 0.0, 0.0);
-            for i in 0..rows.len() {
-                for j in 0..rows.len() {
-                    let (t, p) = (truth[i] - truth[j], pred[i] - pred[j]);
-                    tp += t * p;
-                    tt += t * t;
-                    pp += p * p;
-                }
-            }
+            let (truth, pred) = columns(&rows);
+            let (tp, tt, pp) = pairwise(&truth, &pred);
             match pearson(&truth, &pred) {
                 Ok(r) => prop_assert!((r - tp / (tt * pp).sqrt()).abs() < 1e-12),
                 Err(error) => prop_assert!(tt == 0.0 || pp == 0.0, "{error}"),
             }
         }
 
-        /// R² is 1 - n·MSE over the total squares, and r² never falls below it (least squares
-        /// on the predictions can only do better than the predictions as they are).
+        /// Spearman against ranks that are counted, 1 + smaller + (equal - 1) / 2, in the pairwise form.
+        #[test]
+        fn spearman_equals_counted_ranks(rows in prop::collection::vec((-9i32..9, -9i32..9), 2..40)) {
+            let (truth, pred) = columns(&rows);
+            let rank = |values: &[f64], at: f64| {
+                let smaller = values.iter().filter(|value| **value < at).count();
+                let equal = values.iter().filter(|value| **value == at).count();
+                1.0 + smaller as f64 + (equal as f64 - 1.0) / 2.0
+            };
+            let ranks = |values: &[f64]| values.iter().map(|value| rank(values, *value)).collect::<Vec<_>>();
+            let (tp, tt, pp) = pairwise(&ranks(&truth), &ranks(&pred));
+            match spearman(&truth, &pred) {
+                Ok(rho) => prop_assert!((rho - tp / (tt * pp).sqrt()).abs() < 1e-12),
+                Err(error) => prop_assert!(tt == 0.0 || pp == 0.0, "{error}"),
+            }
+        }
+
+        /// R² and both forms of rm² from sums that need no mean: the total squares are `Σᵢⱼ (tᵢ-tⱼ)² / 2n`, those left
+        /// by the line through the origin `Σt² - (Σtp)² / Σp²`. A root of a difference of two numbers that rounding
+        /// makes unequal by 1e-14 is 1e-7.
+        #[test]
+        fn r2_and_rm2_equal_sums_without_a_mean(rows in prop::collection::vec((-50i32..50, -50i32..50), 2..40)) {
+            let (truth, pred) = columns(&rows);
+            let (tp, tt, pp) = pairwise(&truth, &pred);
+            prop_assume!(tt > 0.0 && pp > 0.0);
+            let sum = |of: fn(i32, i32) -> i32| f64::from(rows.iter().map(|(t, p)| of(*t, *p)).sum::<i32>());
+            let total = tt / (2.0 * rows.len() as f64);
+            let expected = 1.0 - sum(|t, p| (t - p) * (t - p)) / total;
+            prop_assert!((r2(&truth, &pred).unwrap() - expected).abs() < 1e-9 * expected.abs().max(1.0));
+            let left = sum(|t, _| t * t) - sum(|t, p| t * p).powi(2) / sum(|_, p| p * p);
+            let (squared, origin) = (tp * tp / (tt * pp), 1.0 - left / total);
+            let published = squared * (1.0 - (squared - origin).abs().sqrt());
+            let deepdta = squared * (1.0 - (squared * squared - origin * origin).abs().sqrt());
+            let near = |found: f64, expected: f64| (found - expected).abs() < 1e-5 * expected.abs().max(1.0);
+            let found = [rm2_published(&truth, &pred).unwrap(), rm2_deepdta(&truth, &pred).unwrap()];
+            prop_assert!(near(found[0], published), "{found:?}, {published}");
+            prop_assert!(near(found[1], deepdta), "{found:?}, {deepdta}");
+        }
+
+        /// Least squares on the predictions can only do better than the predictions as they are.
         #[test]
         fn r2_never_exceeds_squared_pearson(
             rows in prop::collection::vec((-50i32..50, -50i32..50), 2..40)
         ) {
-            let truth: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            let pred: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
+            let (truth, pred) = columns(&rows);
             if let (Ok(r2), Ok(r)) = (r2(&truth, &pred), pearson(&truth, &pred)) {
                 prop_assert!(r2 <= r * r + 1e-12);
             }
@@ -263,8 +320,7 @@ mod tests {
         fn spearman_ignores_increasing_maps(
             rows in prop::collection::vec((-9i32..9, -9i32..9), 2..40)
         ) {
-            let truth: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            let pred: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
+            let (truth, pred) = columns(&rows);
             let bent: Vec<f64> = pred.iter().map(|value| (value * 0.5).exp()).collect();
             prop_assert_eq!(spearman(&truth, &pred).ok(), spearman(&truth, &bent).ok());
         }

@@ -36,10 +36,10 @@ use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::cnn::{dense, one_hot};
+use super::cnn::one_hot;
 use crate::config::{ConfigError, in_range};
 use crate::layers::init::{Fan, Init};
-use crate::layers::{Conv2d, ConvConfig};
+use crate::layers::{Conv2d, ConvConfig, dense};
 
 /// Below this squared length a vector counts as having it: where the root has a slope still.
 const LEAST: f32 = 1e-12;

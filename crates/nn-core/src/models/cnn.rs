@@ -16,8 +16,8 @@
 //! # Ok::<(), nn_core::config::ConfigError>(())
 //! ```
 
-use burn::module::{Module, Param};
-use burn::nn::{Linear, LinearConfig};
+use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use super::mlp::TableModel;
 use crate::config::{ConfigError, in_range};
-use crate::layers::init::{Fan, Init};
-use crate::layers::{Conv2d, ConvConfig, MaxPoolConfig, dropout};
+use crate::layers::init::Init;
+use crate::layers::{Conv2d, ConvConfig, MaxPoolConfig, dense, dropout};
 
 /// Sizes of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,14 +111,6 @@ impl CnnClassifierConfig {
         let output = dense([self.hidden, self.classes], Init::GlorotUniform, device, rng);
         Ok(CnnClassifier { convolutions, hidden, output, config: self.clone() })
     }
-}
-
-/// A dense layer with zero biases.
-pub(super) fn dense(shape: [usize; 2], init: Init, device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-    let mut layer = LinearConfig::new(shape[0], shape[1]).init(device);
-    layer.weight = init.param(shape, Fan::dense(shape), rng, device);
-    layer.bias = Some(Param::from_tensor(Tensor::zeros([shape[1]], device)));
-    layer
 }
 
 /// A one in the column of each row's class, zeros elsewhere; a class beyond the last gives a row of zeros.

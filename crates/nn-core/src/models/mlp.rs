@@ -28,15 +28,15 @@ mod objective;
 pub use activation::Activation;
 pub use objective::{TableError, TableModel, TableObjective, Targets, Task};
 
-use burn::module::{Module, Param};
-use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::module::Module;
+use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, in_range};
-use crate::layers::dropout;
-use crate::layers::init::{Fan, Init};
+use crate::layers::init::Init;
+use crate::layers::{dense, dropout};
 
 /// The perceptron's own objective.
 pub type MlpObjective = TableObjective<Mlp>;
@@ -136,25 +136,14 @@ impl MlpConfig {
         let mut hidden = Vec::with_capacity(self.hidden.len());
         for &units in &self.hidden {
             hidden.push(Dense {
-                linear: self.linear(width, units, device, rng),
+                linear: dense([width, units], self.init, device, rng),
                 batch: (self.norm == Norm::Batch).then(|| BatchNormConfig::new(units).init(device)),
                 layer: (self.norm == Norm::Layer).then(|| LayerNormConfig::new(units).init(device)),
             });
             width = units;
         }
-        let heads = self.heads.iter().map(|&outputs| self.linear(width, outputs, device, rng)).collect();
+        let heads = self.heads.iter().map(|&outputs| dense([width, outputs], self.init, device, rng)).collect();
         Ok(Mlp { hidden, heads, config: self.clone() })
-    }
-
-    fn linear(&self, inputs: usize, outputs: usize, device: &Device, rng: &mut ChaCha8Rng) -> Linear {
-        let fan = Fan::dense([inputs, outputs]);
-        let mut layer = LinearConfig::new(inputs, outputs).init(device);
-        layer.weight = self.init.param([inputs, outputs], fan, rng, device);
-        layer.bias = Some(match self.init {
-            Init::PyTorchDefault => self.init.param([outputs], fan, rng, device),
-            _ => Param::from_tensor(Tensor::zeros([outputs], device)),
-        });
-        layer
     }
 }
 

@@ -139,11 +139,17 @@ pub(super) fn encode(mut tensors: Vec<PackTensor>, metadata: &Metadata) -> Resul
     Ok(file)
 }
 
-/// Length of the header that follows the first 8 bytes of a file, refused where it is beyond [`HEADER_LIMIT`].
+/// Length of the header that follows the first 8 bytes of a file, refused where it is beyond [`HEADER_LIMIT`]. `start`
+/// is the file or its beginning; with one byte more than the 8 a file of another format is told as such.
 pub(super) fn header_length(start: &[u8]) -> Result<usize, StoreError> {
     let Some(length) = start.first_chunk::<LENGTH_BYTES>() else {
         return Err(StoreError::Format(format!("it has {} bytes, too few for a header", start.len())));
     };
+    // The format's description prescribes the brace. Without this a text would be said to have a header of exabytes.
+    if start.get(LENGTH_BYTES).is_some_and(|&byte| byte != b'{') {
+        let text = format!("no header begins behind its first {LENGTH_BYTES} bytes, so it is a file of another kind");
+        return Err(StoreError::Format(text));
+    }
     let length = u64::from_le_bytes(*length);
     if length > HEADER_LIMIT {
         return Err(StoreError::HeaderTooLarge { found: length, limit: HEADER_LIMIT });
@@ -244,6 +250,15 @@ mod tests {
         assert!(refused(&[]).contains("0 bytes"));
         assert!(refused(&99_000_000u64.to_le_bytes()).contains("99000000 bytes; at most 8000000"));
         assert!(refused(&u64::MAX.to_le_bytes()).contains("at most 8000000"));
+        assert!(refused(&[&u64::MAX.to_le_bytes()[..], b"{}"].concat()).contains("at most 8000000"));
+        // Texts, archives and pickles have no header there.
+        for other in [&b"name,height,weight\na,1,2\n"[..], b"PK\x03\x04 and so on", b"\x80\x02cposix\nsystem\n"] {
+            let text = refused(other);
+            assert!(
+                text.starts_with("not a usable safetensors file: no header") && text.contains("another kind"),
+                "{text}"
+            );
+        }
         // Two tensors on the same bytes.
         let overlap = r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}"#;
         assert!(refused(&file(overlap, 6)).contains("invalid offset"));

@@ -197,9 +197,10 @@ pub fn load_metadata(path: &Path) -> Result<Metadata, StoreError> {
     let failed = |cause| StoreError::Read { path: path.to_path_buf(), cause };
     let mut file = File::open(path).map_err(failed)?;
     let mut start = Vec::new();
-    file.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut start).map_err(failed)?;
+    file.by_ref().take(LENGTH_BYTES as u64 + 1).read_to_end(&mut start).map_err(failed)?;
     let length = container::header_length(&start).map_err(|error| in_file(path, error))?;
-    file.take(length as u64).read_to_end(&mut start).map_err(failed)?;
+    // One byte of the header is read already.
+    file.take(length.saturating_sub(1) as u64).read_to_end(&mut start).map_err(failed)?;
     read_metadata(&start).map_err(|error| in_file(path, error))
 }
 

@@ -1,10 +1,9 @@
 //! The loop.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Whole};
 use super::config::{FitConfig, TRAIN_LOSS};
 use super::error::TrainError;
 use super::event::{Event, Observer, StopReason};
@@ -77,8 +76,8 @@ struct Run<'a> {
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
     state: State,
-    /// The last checkpoint known to be whole: generation and manifest.
-    whole: Option<(u64, PathBuf)>,
+    /// The last checkpoint known to be whole.
+    whole: Option<Whole>,
     /// Epoch and total steps when it was written.
     saved: Option<(usize, u64)>,
     /// Weights of the best epoch, where there is no folder to keep them in.
@@ -123,7 +122,7 @@ impl Run<'_> {
         })
     }
 
-    /// Reads the last checkpoint if asked to, and returns what is wrong with those that had to be passed over.
+    /// Reads the last checkpoint if asked to, and returns what had to be passed over or mended, and why.
     fn begin(&mut self, resume: bool) -> Result<Vec<String>, TrainError> {
         let Some(checkpoints) = self.checkpoints else {
             return if resume { Err(TrainError::NoFolder) } else { Ok(Vec::new()) };
@@ -137,18 +136,20 @@ impl Run<'_> {
         let Some(snapshot) = checkpoints.latest()? else {
             return Ok(Vec::new());
         };
-        let path = snapshot.path;
+        let path = snapshot.path.clone();
         if let Some((field, now, then)) = self.config.difference(&snapshot.state.config) {
             return Err(TrainError::Changed { path, field, then, now });
         }
         if let Err(error) = self.learner.restore(&snapshot.weights, &snapshot.optimizer) {
             return Err(TrainError::Foreign { path, error });
         }
+        // What the run needs at its end is looked at before hours are spent on it.
+        let mended = if self.config.restore_best { checkpoints.mend_best(&snapshot)? } else { Vec::new() };
+        self.whole = Some(snapshot.whole());
         self.state = snapshot.state;
         self.state.config = self.config.clone();
         self.saved = Some((self.state.epoch, self.state.total_steps));
-        self.whole = Some((snapshot.generation, path));
-        Ok(snapshot.skipped)
+        Ok([snapshot.skipped, mended].concat())
     }
 
     /// Runs what is left of an epoch; false if it was interrupted.
@@ -161,7 +162,7 @@ impl Run<'_> {
         let before = self.state.steps_in_epoch;
         if self.state.step > 0 && before != batches.len() {
             return Err(TrainError::Changed {
-                path: self.whole.as_ref().map(|(_, path)| path.clone()).unwrap_or_default(),
+                path: self.whole.as_ref().map(|whole| whole.path.clone()).unwrap_or_default(),
                 field: "steps in an epoch",
                 then: before.to_string(),
                 now: batches.len().to_string(),
@@ -186,13 +187,17 @@ impl Run<'_> {
         let report = self.learner.step(rows, &context).map_err(|error| TrainError::Step {
             epoch,
             step,
-            rows: rows.to_vec(),
+            rows: self.names(rows),
             error,
         })?;
-        for (what, value) in [("loss", Some(report.loss)), ("gradient", report.grad_norm)] {
-            if value.is_some_and(|value| !value.is_finite()) {
-                return Err(self.non_finite(what.to_string(), epoch, step, rows));
-            }
+        if !report.loss.is_finite() {
+            // The loss is what has to be told, whether or not its rows can be told apart.
+            let blamed = self.learner.blame(rows, &context).unwrap_or_default();
+            let rows = if blamed.is_empty() { rows } else { blamed.as_slice() };
+            return Err(self.non_finite("loss".to_string(), epoch, step, rows));
+        }
+        if report.grad_norm.is_some_and(|norm| !norm.is_finite()) {
+            return Err(self.non_finite("gradient".to_string(), epoch, step, rows));
         }
         self.state.step += 1;
         self.state.total_steps += 1;
@@ -313,9 +318,9 @@ impl Run<'_> {
         };
         let optimizer =
             self.learner.optimizer().map_err(|error| self.learner_failed("write the optimiser's state", error))?;
-        let keep = self.whole.as_ref().map(|(generation, _)| *generation);
-        let (generation, path) = checkpoints.save_last(&weights, &optimizer, &self.state, keep)?;
-        self.whole = Some((generation, path.clone()));
+        let written = checkpoints.save_last(&weights, &optimizer, &self.state, self.whole.as_ref())?;
+        let path = written.path.clone();
+        self.whole = Some(written);
         self.saved = Some(now);
         self.observer.event(&Event::Checkpointed { epoch, path });
         Ok(())
@@ -330,7 +335,11 @@ impl Run<'_> {
     }
 
     fn non_finite(&self, what: String, epoch: usize, step: usize, rows: &[usize]) -> TrainError {
-        let last_checkpoint = self.whole.as_ref().map(|(_, path)| path.clone());
-        TrainError::NonFinite { what, epoch, step, rows: rows.to_vec(), last_checkpoint }
+        let last_checkpoint = self.whole.as_ref().map(|whole| whole.path.clone());
+        TrainError::NonFinite { what, epoch, step, rows: self.names(rows), last_checkpoint }
+    }
+
+    fn names(&self, rows: &[usize]) -> Vec<String> {
+        rows.iter().map(|&row| self.learner.name_of(row)).collect()
     }
 }

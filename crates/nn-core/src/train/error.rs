@@ -6,7 +6,7 @@ use super::checkpoint::CheckpointError;
 use super::learner::StepError;
 use crate::config::ConfigError;
 
-/// Row indices that a message shows.
+/// Rows that a message names.
 const SHOWN_ROWS: usize = 16;
 
 /// Why a run did not come to its end.
@@ -32,8 +32,8 @@ pub enum TrainError {
         epoch: usize,
         /// The step in the epoch, from 0.
         step: usize,
-        /// The rows of the step.
-        rows: Vec<usize>,
+        /// The rows of the step, by name.
+        rows: Vec<String>,
         /// What went wrong.
         error: StepError,
     },
@@ -49,9 +49,8 @@ pub enum TrainError {
     },
     /// A number that must be finite is not.
     #[error(
-        "the {what} is not finite in epoch {}, step {}, rows {}; look at these rows, lower the learning rate or clip the \
-         gradient; {}",
-        .epoch + 1, .step + 1, shown(.rows), last_good(.last_checkpoint.as_ref())
+        "the {what} is not finite in epoch {}, step {}{}lower the learning rate or clip the gradient; {}",
+        .epoch + 1, .step + 1, to_look_at(.rows), last_good(.last_checkpoint.as_ref())
     )]
     NonFinite {
         /// Which number: `loss`, `gradient` or a metric of the validation.
@@ -60,8 +59,9 @@ pub enum TrainError {
         epoch: usize,
         /// The step in the epoch, from 0.
         step: usize,
-        /// The rows of the step; empty for a metric.
-        rows: Vec<usize>,
+        /// The rows of the step whose own loss is not finite, or all of them where they cannot be told apart, by name;
+        /// none for a metric.
+        rows: Vec<String>,
         /// Manifest of the last checkpoint, written before.
         last_checkpoint: Option<PathBuf>,
     },
@@ -106,15 +106,16 @@ pub enum TrainError {
     },
 }
 
-fn shown(rows: &[usize]) -> String {
-    if rows.is_empty() {
-        return "none".to_string();
-    }
-    let text = rows.iter().take(SHOWN_ROWS).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+fn shown(rows: &[String]) -> String {
+    let text = rows[..rows.len().min(SHOWN_ROWS)].join(", ");
     match rows.len().checked_sub(SHOWN_ROWS) {
         None | Some(0) => text,
         Some(more) => format!("{text} and {more} more"),
     }
+}
+
+fn to_look_at(rows: &[String]) -> String {
+    if rows.is_empty() { "; ".to_string() } else { format!(", rows {}; look at these rows, ", shown(rows)) }
 }
 
 fn last_good(checkpoint: Option<&PathBuf>) -> String {
@@ -134,12 +135,22 @@ mod tests {
             what: "loss".to_string(),
             epoch: 1,
             step: 4,
-            rows: (100..120).collect(),
+            rows: (100..120).map(|row| format!("patient {row}")).collect(),
             last_checkpoint: Some(PathBuf::from("run/checkpoint/last/manifest-0001.json")),
         };
         let text = error.to_string();
-        assert!(text.starts_with("the loss is not finite in epoch 2, step 5, rows 100, 101, "), "{text}");
-        assert!(text.contains("115 and 4 more; look at these rows"), "{text}");
+        assert!(
+            text.starts_with("the loss is not finite in epoch 2, step 5, rows patient 100, patient 101, "),
+            "{text}"
+        );
+        assert!(text.contains("patient 115 and 4 more; look at these rows"), "{text}");
         assert!(text.ends_with("the last good checkpoint is run/checkpoint/last/manifest-0001.json"), "{text}");
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_done_names_its_rows() {
+        let rows = vec!["ethanol".to_string(), "water".to_string()];
+        let error = TrainError::Step { epoch: 0, step: 1, rows, error: StepError::Lost };
+        assert!(error.to_string().starts_with("epoch 1, step 2, rows ethanol, water: the model was lost"), "{error}");
     }
 }

@@ -40,7 +40,8 @@ pub enum Event {
         /// Whether a checkpoint was read.
         resumed: bool,
     },
-    /// A checkpoint newer than the one that the run resumes from is not whole, and was passed over.
+    /// A checkpoint newer than the one that the run resumes from is not whole, and was passed over; or a copy of the
+    /// weights of the best epoch is not, and was written anew.
     Damaged {
         /// What is wrong with it.
         reason: String,

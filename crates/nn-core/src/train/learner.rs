@@ -119,6 +119,20 @@ pub trait Learner {
     /// # Errors
     /// [`StepError`] if the bytes belong to another system.
     fn restore_weights(&mut self, weights: &[u8]) -> Result<(), StepError>;
+
+    /// What messages call `row`: by default its number, from 0.
+    fn name_of(&self, row: usize) -> String {
+        row.to_string()
+    }
+
+    /// Those of `rows` whose own loss is not finite; none where the system cannot tell. The engine asks when the loss
+    /// of the whole step of `context` was not.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    fn blame(&self, _rows: &[usize], _context: &StepContext) -> Result<Vec<usize>, StepError> {
+        Ok(Vec::new())
+    }
 }
 
 #[cfg(test)]

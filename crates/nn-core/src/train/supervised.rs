@@ -25,6 +25,60 @@ pub trait Objective {
     /// # Errors
     /// [`StepError`].
     fn validate(&self, model: &Self::Model) -> Result<Vec<(String, f64)>, StepError>;
+
+    /// What messages call `row`: by default its number, from 0. Whoever knows better than the objective makes it
+    /// [`Named`].
+    fn name_of(&self, row: usize) -> String {
+        row.to_string()
+    }
+
+    /// The loss of each of `rows` by itself, in the step of `context`, of shape `[rows]`; none where they cannot be
+    /// told apart. Asked for when [`Objective::loss`] was not finite, to say on which rows that lies.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    fn losses(
+        &self,
+        _model: &Self::Model,
+        _rows: &[usize],
+        _context: &StepContext,
+    ) -> Result<Option<Tensor<1>>, StepError> {
+        Ok(None)
+    }
+}
+
+/// An [`Objective`] with names for its rows that it does not know itself.
+#[derive(Debug, Clone)]
+pub struct Named<O, F> {
+    objective: O,
+    name: F,
+}
+
+impl<O: Objective, F: Fn(usize) -> String> Named<O, F> {
+    /// `objective`, whose rows messages call what `name` gives for their numbers.
+    pub fn new(objective: O, name: F) -> Self {
+        Self { objective, name }
+    }
+}
+
+impl<O: Objective, F: Fn(usize) -> String> Objective for Named<O, F> {
+    type Model = O::Model;
+
+    fn loss(&self, model: &O::Model, rows: &[usize], context: &StepContext) -> Result<Tensor<1>, StepError> {
+        self.objective.loss(model, rows, context)
+    }
+
+    fn validate(&self, model: &O::Model) -> Result<Vec<(String, f64)>, StepError> {
+        self.objective.validate(model)
+    }
+
+    fn name_of(&self, row: usize) -> String {
+        (self.name)(row)
+    }
+
+    fn losses(&self, model: &O::Model, rows: &[usize], context: &StepContext) -> Result<Option<Tensor<1>>, StepError> {
+        self.objective.losses(model, rows, context)
+    }
 }
 
 /// Learns an [`Objective`] with an [`Optimizer`].
@@ -164,5 +218,19 @@ impl<O: Objective> Learner for Supervised<O> {
     fn restore_weights(&mut self, weights: &[u8]) -> Result<(), StepError> {
         self.model = Some(self.with_weights(weights)?);
         Ok(())
+    }
+
+    fn name_of(&self, row: usize) -> String {
+        self.objective.name_of(row)
+    }
+
+    fn blame(&self, rows: &[usize], context: &StepContext) -> Result<Vec<usize>, StepError> {
+        let Some(losses) = self.objective.losses(self.model()?, rows, context)? else {
+            return Ok(Vec::new());
+        };
+        let losses = losses
+            .try_into_vec_as::<f64>()
+            .map_err(|error| StepError::Device { what: "losses", reason: error.to_string() })?;
+        Ok(rows.iter().zip(losses).filter(|(_, loss)| !loss.is_finite()).map(|(&row, _)| row).collect())
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Flags, ResolveError, file_layer, key_of, literal, resolve, to_toml};
 use crate::args::{Common, environment};
 use crate::exit::Usage;
-use crate::run::CONFIG;
+use crate::run::{CONFIG, RunError, RunFolder};
 
 /// Prints a configuration to stdout, as `--print-config` shows it.
 ///
@@ -49,6 +49,27 @@ pub fn without_run_folder(common: &Common, verb: &str) -> Result<(), Usage> {
         (false, false) => return Ok(()),
     };
     Err(Usage(format!("{verb} writes no run folder; leave out {option}")))
+}
+
+/// Refuses `--resume` for a command, `verb`, that has nothing to continue from.
+///
+/// # Errors
+/// [`Usage`].
+pub fn not_resumed(common: &Common, verb: &str) -> Result<(), Usage> {
+    if common.resume {
+        let text = "does all of its work each time, so there is nothing to continue; leave out --resume";
+        return Err(Usage(format!("{verb} {text}")));
+    }
+    Ok(())
+}
+
+/// The settings of the run in `folder` that `--resume` asks to go on with; `None` where it does not, or where there is no
+/// run.
+///
+/// # Errors
+/// Those of [`RunFolder::earlier_config`].
+pub fn earlier<T: DeserializeOwned>(common: &Common, folder: &Path) -> Result<Option<T>, RunError> {
+    if common.resume { RunFolder::earlier_config(folder) } else { Ok(None) }
 }
 
 /// The text that `key` (dotted) is given by `--set`, an environment variable, the `--config` file or the run that is
@@ -155,5 +176,23 @@ mod tests {
             let error = without_run_folder(&common, "bench").unwrap_err().to_string();
             assert!(error.starts_with("bench ") && error.ends_with(option), "{error}");
         }
+    }
+
+    #[test]
+    fn only_a_run_is_continued_and_only_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let fresh = Common::default();
+        let resumed = Common { resume: true, ..Common::default() };
+        assert!(not_resumed(&fresh, "prepare").is_ok());
+        let error = not_resumed(&resumed, "prepare").unwrap_err().to_string();
+        assert!(error.starts_with("prepare ") && error.ends_with("leave out --resume"), "{error}");
+
+        let found = |common: &Common| earlier::<DeviceConfig>(common, folder.path());
+        assert_eq!(found(&resumed).unwrap(), None, "nothing is there");
+        std::fs::write(folder.path().join(CONFIG), "device = \"ndarray\"\n").unwrap();
+        assert_eq!(found(&fresh).unwrap(), None);
+        assert_eq!(found(&resumed).unwrap(), Some(DeviceConfig { device: "ndarray".to_owned() }));
+        std::fs::write(folder.path().join(CONFIG), "device = 4\n").unwrap();
+        assert!(matches!(found(&resumed), Err(RunError::Format { .. })));
     }
 }

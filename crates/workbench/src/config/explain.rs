@@ -33,7 +33,8 @@ pub(super) fn explain<T: DeserializeOwned>(
         (Kind::UnknownField(name, _), None) => joined(&within, name),
         (_, None) => within,
     };
-    let mut reason = error.kind.to_string();
+    // figment doubles the backticks around the alternatives of an enum.
+    let mut reason = error.kind.to_string().replace("``", "`");
     if key.is_empty() {
         return ResolveError::Value { key: "configuration".into(), origin: "the defaults".into(), reason };
     }

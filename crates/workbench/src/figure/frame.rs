@@ -73,7 +73,7 @@ pub(super) fn figure(
         draw(&root)?;
         root.present()?;
     }
-    let opening = format!("<svg class=\"figure\" role=\"img\" aria-label=\"{}\" ", escape(&clean(axes.title)));
+    let opening = format!("<svg class=\"figure\" role=\"img\" aria-label=\"{}\" ", escaped(&clean(axes.title)));
     Ok(svg.replacen("<svg ", &opening, 1))
 }
 
@@ -246,7 +246,8 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in SVG or HTML, between tags or in an attribute in double quotes.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -267,6 +268,12 @@ mod tests {
         ] {
             assert_eq!(tick(value), expected);
         }
+    }
+
+    #[test]
+    fn text_becomes_no_markup() {
+        assert_eq!(escaped("a<b & \"c\" > d"), "a&lt;b &amp; &quot;c&quot; &gt; d");
+        assert_eq!(escaped("&lt;"), "&amp;lt;");
     }
 
     #[test]

@@ -113,6 +113,21 @@ fn the_parts_are_counted() {
 }
 
 #[test]
+fn models_stand_below_the_baselines() {
+    let mut found = metrics(3);
+    // The deviation of 0.7, 0.8 and 0.9 is 0.1; a score that was measured once has none.
+    found.metrics = BTreeMap::from([
+        ("auroc".to_owned(), Summary::of(vec![0.7, 0.8, 0.9]).unwrap()),
+        ("recall".to_owned(), Summary::of(vec![0.4]).unwrap()),
+    ]);
+    found.baselines = BTreeMap::from([("majority".to_owned(), BTreeMap::from([("auroc".to_owned(), 0.5)]))]);
+    let table = page::results("toy, test part", &found);
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!((table.caption.as_str(), names), ("toy, test part", vec!["model", "auroc", "recall"]));
+    assert_eq!(table.rows, [["majority", "0.500", "–"], ["3 models", "0.800 ± 0.100", "0.400"]]);
+}
+
+#[test]
 fn intervals_are_those_that_there_are() {
     let summary = |value: f64| Summary::of(vec![value]).unwrap();
     let scores =

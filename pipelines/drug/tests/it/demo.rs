@@ -1,6 +1,7 @@
 //! The demo leaves a complete run folder behind.
 
-use crate::command::demo_run;
+use crate::command::{demo_run, folder_with, galen_drug_in};
+use crate::data::quick;
 use serde_json::Value;
 use std::fs;
 use tests::browser::is_drawn;
@@ -12,8 +13,15 @@ fn json(name: &str) -> Value {
 
 #[test]
 fn the_run_folder_is_complete() {
-    let names =
-        ["config.toml", "environment.json", "data.json", "logs/fold-0/metrics.jsonl", "metrics.json", "report.html"];
+    let names = [
+        "config.toml",
+        "environment.json",
+        "data.json",
+        "logs/fold-0/metrics.jsonl",
+        "model/seen.bin",
+        "metrics.json",
+        "report.html",
+    ];
     is_complete(demo_run(), &names, 1);
 }
 
@@ -53,6 +61,19 @@ fn the_screen_keeps_the_row_that_is_no_molecule() {
     assert_eq!(rows.len(), list.lines().count(), "{csv}");
     assert!(rows.last().is_some_and(|row| row.contains("invalid: byte ")), "{csv}");
     assert!(rows[..rows.len() - 1].iter().all(|row| !row.contains("invalid")), "{csv}");
+}
+
+/// A network that stays as it was drawn is far from affinities of 5 to 9, and a demo that is not quick does not pass.
+#[test]
+fn a_demo_that_learns_nothing_fails() {
+    let folder = folder_with(&[]);
+    let mut words = quick(&["demo", "--run-dir", "run"]);
+    for setting in ["demo.synthetic.drugs=16", "demo.synthetic.targets=8", "epochs=1", "learning_rate=1e-8"] {
+        words.extend(["--set", setting].map(str::to_owned));
+    }
+    let told = galen_drug_in(folder.path(), &words).ends_with(1).says("the model must be below both");
+    assert!(told.stderr.contains("matrix factorisation ") && told.stderr.contains("the mean "), "{}", told.stderr);
+    assert!(folder.path().join("run/screen/predictions.csv").is_file());
 }
 
 /// The report is opened in a browser: all figures are drawn, the console stays empty, nothing is loaded from elsewhere.

@@ -5,8 +5,12 @@
 mod command;
 mod data;
 mod demo;
+mod evaluate;
+mod explain;
 mod faults;
 mod interrupt;
 mod messages;
 mod predict;
+mod report;
 mod resume;
+mod tables;

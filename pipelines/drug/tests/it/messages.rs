@@ -14,10 +14,16 @@ fn usage_and_configuration_end_with_2() {
         (vec!["train", "--set", "test_fraction=1.5"], "test_fraction"),
         (vec!["train", "--protocol", "paper", "--split", "cold-drug"], "upstream"),
         (vec!["train", "--config", "absent.toml"], "absent.toml"),
+        (vec!["train", "--run-dir", "tree", "--resume"], "tree holds no run to continue"),
+        (vec!["train", "--resume"], "davis-deepdta holds no run to continue"),
         (vec!["-q", "-v", "systems"], "--quiet"),
         (vec!["bench", "ci", "--batches", "0"], "--batches"),
         (vec!["audit", "--split", "warm"], "cold-drug"),
         (vec!["audit", "--set", "test_fraction=0"], "test_fraction"),
+        (vec!["audit", "--set", "network.smiles_length=0"], "smiles_length"),
+        (vec!["audit", "--ligands", "flat"], "isomeric"),
+        (vec!["audit", "--ligands", "isomeric"], "--ligands is for folders"),
+        (vec!["audit", "--quantity", "ic50"], "use ic50-nm"),
         (vec!["audit", "--device", "cpu"], "option --device"),
         (vec!["audit", "--run-dir", "run"], "--run-dir"),
         (vec!["systems", "--seed", "1"], "option --seed"),
@@ -37,7 +43,7 @@ fn every_command_shows_its_settings() {
     let data = ["--data", "pairs.csv"];
     let (model, lists) = (["--model", "m"], ["--smiles", "C", "--fasta", "f"]);
     for (verb, more, lines) in [
-        ("audit", data.to_vec(), vec!["seed = 5", "split = \"auto\"", "data = \"pairs.csv\""]),
+        ("audit", data.to_vec(), vec!["seed = 5", "split = \"auto\"", "data = \"pairs.csv\"", "smiles_length = 85"]),
         ("prepare", data.to_vec(), vec!["seed = 5", "test_fraction = 0.1"]),
         ("evaluate", [model, data].concat(), vec!["device = \"ndarray\""]),
         ("bench", vec!["ci"], vec!["device = \"ndarray\"", "data = \"drug/davis\""]),
@@ -49,7 +55,7 @@ fn every_command_shows_its_settings() {
     }
 }
 
-/// Tables that are wrong in ten ways: what the user is told, and with which status.
+/// Tables that are wrong in one way each: what the user is told, and with which status.
 #[test]
 fn wrong_tables_are_told_with_the_place_and_the_remedy() {
     const HEAD: &str = "SMILES,Protein,Y\n";
@@ -57,18 +63,31 @@ fn wrong_tables_are_told_with_the_place_and_the_remedy() {
     for (content, options, code, text) in [
         (String::new(), vec![], 1, "pairs.csv has no rows"),
         (rows(""), vec![], 1, "pairs.csv has no rows"),
-        ("a,b\n1,2\n".into(), vec![], 1, "it has: a, b"),
+        ("a,b\n1,2\n".into(), vec![], 1, "it has: a, b; say which one to use with --column, as --column value=NAME"),
+        ("SMILES;Protein;Y\nCCO;MKV;5\n".into(), vec![], 1, "separated by semicolons: save it with commas"),
+        ("SMILES,Protein,Y\rCCO,MKV,5\r".into(), vec![], 1, "save the file with LF"),
         (rows("CCO,MKV,x\n"), vec![], 1, "line 2: \"x\" is not a number"),
+        (rows("CCO,MKV,>10000\n"), vec![], 1, "line 2: \">10000\" is a limit, not a value"),
+        (rows("CCO,MKV,10000.0 nM\n"), vec![], 1, "line 2: \"10000.0 nM\" is a number with a unit"),
         (rows("CCO,M1V,5\n"), vec![], 1, "'1' at residue 2 is no amino acid"),
         (rows(",MKV,5\n"), vec![], 1, "line 2: no SMILES"),
+        (rows("not_a_molecule,MKV,5\n"), vec![], 1, "line 2: SMILES: byte "),
         (rows("CCO,MKV\n"), vec![], 1, "line 2: 2 fields, but the header has 3"),
+        (rows("CCO\n"), vec![], 1, "line 2: 1 field, but the header has 3"),
         (rows("CCO,MKV,0\n"), vec!["--quantity", "kd-nm"], 1, "it must be positive"),
         (rows("CCO,MKV,5\n"), vec!["--column", "value=Ki"], 1, "no column Ki"),
         (rows("CCO,MKV,5\n"), vec!["--column", "worth=Y"], 2, "ROLE=NAME"),
-        ("SMILES,Protein,IC50\nCCO,MKV,5\n".into(), vec!["--column", "value=IC50"], 2, "--quantity kd-nm"),
+        ("SMILES,Protein,IC50\nCCO,MKV,5\n".into(), vec!["--column", "value=IC50"], 2, "--quantity ic50-nm"),
+        (rows("CCO,MKV,5\nCCN,MKV,10000\n"), vec![], 2, "of Y go from 5.0 to 10000.0"),
         (rows("CCO,MKV,5\n"), vec!["--format", "deepdta"], 1, "pairs.csv"),
         (rows("CCO,MKV,5\n"), vec!["--format", "deepdta", "--quantity", "pkd"], 2, "--quantity is for tables"),
         (rows("CCO,MKV,5\n"), vec!["--split", "upstream"], 1, "DeepDTA's layout"),
+        (
+            rows(&["C,MKV,5\n", "CC,MKV,6\n"].map(|row| row.repeat(3)).concat()),
+            vec![],
+            1,
+            "share of the rows with --set test_fraction=SHARE, which is 0.167 now",
+        ),
     ] {
         let folder = folder_with(&[("pairs.csv", &content)]);
         let arguments: Vec<&str> = ["audit", "--data", "pairs.csv"].into_iter().chain(options).collect();

@@ -5,20 +5,7 @@ use ehr::io::meds::{self, Metadata};
 use ehr::time::{Span, Time};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Numbers that are always the same (Knuth's constants of MMIX).
-pub(crate) struct Draw(u64);
-
-impl Draw {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % below
-    }
-}
+use tests::draw::Draw;
 
 /// Whether the outcome comes within a year of the check-up.
 pub(crate) const TASK: &str = "name = 'toy'\nindex.codes = ['CHECKUP']\noutcome.when.codes = ['DIAGNOSIS//OUTCOME']\n\

@@ -37,6 +37,7 @@ fn usage_and_configuration_end_with_2() {
         (vec!["audit", "--data", "set", "--run-dir", "run"], "--run-dir"),
         (vec!["prepare", "--data", "set", "--out", "o", "--max-memory", "much"], "--max-memory"),
         (vec!["explain", "--model", "m", "--data", "set", "--out", "o", "--shown", "0"], "shown"),
+        (vec!["experiment", "doctor-ai", "--resume"], "leave out --resume"),
         (vec!["phenotype"], "RULE"),
         (vec!["codes"], "CODE"),
         (vec!["demo", "--set", "demo.cohort.visits=[1, 2]", "--print-config"], "visits"),

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 pub(crate) enum Format {
     /// FASTA whose records are all of one class; the other class comes with --negatives
     Fasta,
-    /// FASTA with `class:0` or `class:1` in each header
+    /// FASTA with class:0 or class:1 in each header
     ClassFasta,
-    /// `DeepBind`'s tables: `FoldID`, `EventID`, `seq`, `Bound`
+    /// DeepBind's tables: FoldID, EventID, seq, Bound
     Deepbind,
     /// A table with a sequence and its labels in each row, columns named by --column
     Table,
@@ -29,7 +29,7 @@ pub(crate) enum Format {
     GeneTable,
     /// A table with a row for each sample and a column for each gene: for mostavi-1d and its kin, gedfn and d-gex
     Expression,
-    /// `DeepChrome`'s text: a line for each bin of each gene with the counts of its marks: for deepchrome,
+    /// DeepChrome's text: a line for each bin of each gene with the counts of its marks: for deepchrome,
     /// attentive-chrome, which take genes or a gene-table instead where --bam gives the reads of each mark
     Marks,
 }

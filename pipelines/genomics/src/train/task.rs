@@ -13,7 +13,7 @@ pub(crate) use self::visit::{Visit, with_task};
 use self::config::TaskRunConfig;
 use self::data::TaskData;
 use super::results::{summaries, table_of};
-use super::{Baseline, environment, recorded, whole};
+use super::{Baseline, environment, recorded};
 use crate::cli::Train;
 use genomics::audit::RowsAudit;
 use genomics::task::{Task, TaskError, TaskModel, TaskNetConfig, TaskStudy};
@@ -35,7 +35,7 @@ pub(super) fn run(common: &Common, args: &Train, network: TaskNetConfig, stop: &
     if common.print_config {
         return Ok(crate::config::print(&config)?);
     }
-    config.source.located(|path| whole(common, path))?;
+    config.source.located(common)?;
     let device = nn_core::compute::device(&config.device)?;
     let data = load(Asked {
         source: &config.source,
@@ -96,7 +96,7 @@ impl Visit for Study<'_> {
         let longer = !config.study.phases;
         let run =
             TrainingRun::open(opening, |key| (longer && key == "recipe.epochs") || matches!(key, "models" | "device"))?;
-        crate::inputs::write_splits(&run.folder, study.plan())?;
+        study.plan().write(&run.folder.splits()?)?;
         let audit = RowsAudit::new(task.rows(), study.plan().split(0));
         say(common, &audit.to_text());
 

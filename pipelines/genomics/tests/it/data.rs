@@ -1,29 +1,25 @@
 //! Small inputs that the tests make: bases from a fixed generator, with or without a motif.
 
 use std::fmt::Write as _;
+use tests::draw;
 
-/// Numbers that are always the same (Knuth's constants of MMIX).
-pub(crate) struct Draw(u64);
+/// Bases that are always the same.
+pub(crate) struct Draw(draw::Draw);
 
 impl Draw {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % below
+        Self(draw::Draw::new(seed))
     }
 
     /// Bases, all equally frequent.
     pub(crate) fn bases(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b"ACGT"[self.next(4)])).collect()
+        (0..count).map(|_| char::from(b"ACGT"[self.0.next(4)])).collect()
     }
 
     /// Bases with a motif somewhere.
     pub(crate) fn with_motif(&mut self, count: usize) -> String {
         let mut bases = self.bases(count);
-        let at = self.next(count - MOTIF.len());
+        let at = self.0.next(count - MOTIF.len());
         bases.replace_range(at..at + MOTIF.len(), MOTIF);
         bases
     }

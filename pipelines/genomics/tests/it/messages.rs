@@ -44,6 +44,9 @@ fn usage_and_configuration_end_with_2() {
         (vec!["predict", "--model", "m", "--fasta", "s", "--seed", "1"], "option --seed"),
         (vec!["predict", "--model", "m", "--fasta", "s", "--resume"], "--resume"),
         (vec!["predict", "--model", "m", "--fasta", "s", "--genome", "g"], "leave them out"),
+        (vec!["prepare", "--data", "a.fa", "--resume"], "leave out --resume"),
+        (vec!["explain", "--model", "m", "--fasta", "a.fa", "--resume"], "leave out --resume"),
+        (vec!["experiment", "khan", "--resume"], "leave out --resume"),
         (vec!["prepare", "--data", "a.fa", "--bins", "4"], "--bam"),
         (vec!["prepare", "--data", "a.fa", "--bam", "x=y.bam"], "windows of a genome"),
     ] {

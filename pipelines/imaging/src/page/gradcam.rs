@@ -8,9 +8,10 @@ use imaging::explain::{HeatMap, Panel, class_maps, covered_maps};
 use imaging::model::ClassifyModel;
 use imaging::pictures::{PictureSet, resized};
 use nn_core::explain::Target;
+use workbench::figure::escaped;
 use workbench::report::Section;
 
-use super::slices::{GAP, HEAD, WIDTH, escaped, grey_levels, greys, runs};
+use super::slices::{GAP, HEAD, WIDTH, grey_levels, greys, runs};
 
 /// Pixels of a picture along its longer edge; larger ones are made smaller.
 const PIXELS: usize = 84;

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use imaging::volume::{LabelMap, Volume};
+use workbench::figure::escaped;
 
 /// Grey levels that are told apart; more make the page larger and look the same.
 const LEVELS: usize = 28;
@@ -39,11 +40,6 @@ pub(crate) fn fullest(map: &LabelMap) -> usize {
         Some((k, count)) if count > 0 => k,
         _ => map.geometry.size[2] / 2,
     }
-}
-
-/// Text as it stands between tags.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A thinned slice: grey levels and labels, row by row from the top.

@@ -2,12 +2,13 @@
 //! PyTorch trained.
 
 use crate::command::{demo_run, galen_imaging_in};
-use crate::data::{Draw, write_pictures};
+use crate::data::write_pictures;
 use imaging::io::picture::write_png;
 use imaging::model::ClassifyModel;
 use nn_core::burn::tensor::Device;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tests::draw::Draw;
 
 /// Options that make a network of few features of each system, and pictures that it can read.
 fn small(system: &str) -> Vec<&'static str> {

@@ -6,20 +6,7 @@ use std::path::{Path, PathBuf};
 use imaging::geometry::Geometry;
 use imaging::io;
 use imaging::volume::{LabelMap, Volume};
-
-/// Numbers that are always the same (Knuth's constants of MMIX).
-pub(crate) struct Draw(u64);
-
-impl Draw {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % below
-    }
-}
+use tests::draw::Draw;
 
 /// Voxels along each axis.
 pub(crate) const SIZE: [usize; 3] = [16, 16, 8];

@@ -35,6 +35,7 @@ fn usage_and_configuration_end_with_2() {
         (vec!["audit", "--data", "boxes", "--set", "division.test_fraction=0"], "test_fraction"),
         (vec!["audit", "--data", "boxes", "--run-dir", "run"], "--run-dir"),
         (vec!["audit", "--data", "boxes", "--seed", "99999999999999999999"], "--seed"),
+        (vec!["prepare", "--data", "boxes", "--resume"], "leave out --resume"),
         (vec!["systems", "--seed", "1"], "option --seed"),
         (vec!["explain", "--model", "m", "--input", "i", "--out", "o", "--shown", "0"], "shown"),
         (vec!["explain", "--model", "m", "--input", "i", "--out", "o", "--method", "magic"], "grad-cam"),

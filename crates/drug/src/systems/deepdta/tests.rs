@@ -29,6 +29,43 @@ fn parameter_counts_are_those_of_the_published_network() {
     assert_eq!(count(4, 8), 2_030_337 - 4 * (128 * 32 + 32 * 64 + 64 * 96) * 2);
 }
 
+/// Keras 2.2 (`initializers.py`): Glorot uniform on ±√(6 / (fan in + fan out)), with fans times the kernel for
+/// convolutions; embeddings on ±0.05; `RandomNormal` with 0.05; biases 0.
+#[test]
+fn weights_start_as_keras_draws_them() {
+    let config = DeepDtaConfig::default();
+    let model = config.init(&Device::flex(), &mut rng(5, &[])).unwrap();
+    let flat = |values: TensorData| values.try_to_vec::<f32>().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
+    let uniform = |values: TensorData, bound: f64, what: &str| {
+        let values = flat(values);
+        let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        let sd = (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt();
+        // At least 3,328 draws: the largest is within 1 % of the bound but once in e³³, and 3 % are over four errors of the sd.
+        assert!(largest <= bound && largest > 0.99 * bound, "{what}: {largest} of {bound}");
+        assert!((sd * 3.0_f64.sqrt() / bound - 1.0).abs() < 0.03, "{what}: sd {sd} of {bound}");
+    };
+    let zero = |bias: Option<&Param<Tensor<1>>>| flat(bias.unwrap().val().into_data()).iter().all(|&b| b == 0.0);
+    for (branch, kernel) in [(&model.drug, config.smiles_kernel), (&model.protein, config.protein_kernel)] {
+        uniform(branch.embedding.weight.val().into_data(), 0.05, "embedding");
+        for conv in [&branch.conv1, &branch.conv2, &branch.conv3] {
+            let [outputs, inputs, _] = conv.weight.dims();
+            let bound = (6.0 / (kernel * (inputs + outputs)) as f64).sqrt();
+            uniform(conv.weight.val().into_data(), bound, "convolution");
+            assert!(zero(conv.bias.as_ref()));
+        }
+    }
+    for dense in [&model.dense1, &model.dense2, &model.dense3] {
+        let [inputs, outputs] = dense.weight.dims();
+        uniform(dense.weight.val().into_data(), (6.0 / (inputs + outputs) as f64).sqrt(), "dense");
+        assert!(zero(dense.bias.as_ref()));
+    }
+    assert!(zero(model.output.bias.as_ref()));
+    let output = flat(model.output.weight.val().into_data());
+    let sd = (output.iter().map(|value| value * value).sum::<f64>() / output.len() as f64).sqrt();
+    // four standard errors of the sd of 512 draws
+    assert!((sd - 0.05).abs() < 4.0 * 0.05 / 1024.0_f64.sqrt(), "{sd}");
+}
+
 #[test]
 fn sharing_and_lookups_change_no_prediction() {
     // 1e-5 on predictions of order 0.1: the sums run in another order.

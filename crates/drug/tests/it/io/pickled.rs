@@ -56,7 +56,7 @@ fn what_the_numbers_are_follows_from_them() {
     assert_eq!((table.quantity, table.pairs[0].value), (Quantity::KibaScore, 100.0));
 
     for (numbers, expected) in [
-        ([1.0, 101.0, 1.0, 1.0, 0.0, 1.0], "row 2, number 2: a dissociation constant of 0"),
+        ([1.0, 101.0, 1.0, 1.0, 0.0, 1.0], "row 2, number 2: a concentration of 0"),
         ([f64::NAN, 1.0, 1.0, f64::INFINITY, 1.0, 1.0], "row 2, number 1: inf is not a finite number"),
     ] {
         fs::write(path.join("Y"), with(numbers)).unwrap();

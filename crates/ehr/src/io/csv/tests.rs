@@ -1,21 +1,15 @@
 //! CSV files as they come: what is wrong is named by line.
 
-use std::io::{Cursor, Write as _};
+use std::io::Cursor;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+// This module has the name of that package.
+use ::tests::bytes::gzip;
 
 use super::*;
 
 fn reader(bytes: &[u8]) -> Result<Reader, IoError> {
     let path = Path::new("LABEVENTS.csv");
     Reader::new(decompressed(Cursor::new(bytes.to_vec())).map_err(IoError::read(path))?, path)
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// Each row's line and fields with `/` between, or what is wrong with it.

@@ -11,8 +11,6 @@ pub mod flag {
     pub const PROPER_PAIR: u16 = 0x2;
     /// The read is not aligned.
     pub const UNMAPPED: u16 = 0x4;
-    /// The mate is not aligned.
-    pub const MATE_UNMAPPED: u16 = 0x8;
     /// The read is on the reverse strand.
     pub const REVERSE: u16 = 0x10;
     /// The mate is on the reverse strand.

@@ -79,4 +79,8 @@ impl Objective for BelugaObjective<'_> {
         }
         Ok(Judged::of(self.set, &self.validation, logits)?.scores()?.into_iter().collect())
     }
+
+    fn name_of(&self, row: usize) -> String {
+        self.set.names[row].clone()
+    }
 }

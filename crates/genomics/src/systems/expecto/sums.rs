@@ -40,27 +40,27 @@ impl SumsFile {
         Self { shape: [starts.len(), config.sums()], made_of }
     }
 
-    /// Writes the sums, `[genes, sums]`, row-major, whole or not at all.
+    /// Writes the sums, `[genes, sums]`, row-major, whole or not at all, by way of `device`.
     ///
     /// # Errors
     /// [`ModelError::Store`].
     ///
     /// # Panics
     /// If there are not as many values.
-    pub fn save(&self, values: &[f32], path: &Path) -> Result<(), ModelError> {
+    pub fn save(&self, values: &[f32], path: &Path, device: &Device) -> Result<(), ModelError> {
         let metadata = Metadata::from([
             (store::ARCHITECTURE.to_owned(), ARCHITECTURE.to_owned()),
             (store::CONFIG.to_owned(), self.made_of.clone()),
         ]);
-        Ok(store::save(&self.table(values.to_vec()), &metadata, path)?)
+        Ok(store::save(&self.table(values.to_vec(), device), &metadata, path)?)
     }
 
-    /// Reads the sums that [`SumsFile::save`] wrote.
+    /// Reads the sums that [`SumsFile::save`] wrote, by way of `device`.
     ///
     /// # Errors
     /// [`ModelError::Store`] for a file that cannot be read or is none of sums, and [`ModelError::Mismatch`] for one of
     /// another body, genome, or other windows or genes.
-    pub fn load(&self, path: &Path) -> Result<Vec<f32>, ModelError> {
+    pub fn load(&self, path: &Path, device: &Device) -> Result<Vec<f32>, ModelError> {
         let metadata = store::load_metadata_of(path, ARCHITECTURE)?;
         let found = metadata.get(store::CONFIG).cloned().unwrap_or_default();
         if found != self.made_of {
@@ -69,7 +69,7 @@ impl SumsFile {
             return Err(ModelError::Mismatch { path, what, found, reference });
         }
         let [genes, sums] = self.shape;
-        let (table, _) = store::load(self.table(vec![0.0; genes * sums]), path)?;
+        let (table, _) = store::load(self.table(vec![0.0; genes * sums], device), path)?;
         let values = table.values.val().try_into_vec_as::<f32>().map_err(|error| StoreError::InFile {
             path: path.to_owned(),
             error: Box::new(StoreError::Format(error.to_string())),
@@ -77,8 +77,8 @@ impl SumsFile {
         Ok(values?)
     }
 
-    fn table(&self, values: Vec<f32>) -> Table {
-        Table { values: Param::from_tensor(crate::systems::parts::tensor(values, self.shape, &Device::flex())) }
+    fn table(&self, values: Vec<f32>, device: &Device) -> Table {
+        Table { values: Param::from_tensor(crate::systems::parts::tensor(values, self.shape, device)) }
     }
 }
 
@@ -96,10 +96,11 @@ mod tests {
         let file = SumsFile::of(&config, "cd", &starts);
         // ten sums of three marks
         let values: Vec<f32> = (0..2 * 30).map(|value| value as f32 / 7.0).collect();
-        file.save(&values, &path).unwrap();
-        assert_eq!(file.load(&path).unwrap(), values);
+        let device = Device::flex();
+        file.save(&values, &path, &device).unwrap();
+        assert_eq!(file.load(&path, &device).unwrap(), values);
         let other = |config: &ExpectoConfig, genome: &str, starts: &[Locus]| {
-            SumsFile::of(config, genome, starts).load(&path).unwrap_err().to_string()
+            SumsFile::of(config, genome, starts).load(&path, &device).unwrap_err().to_string()
         };
         let turned = [starts[1].clone(), starts[0].clone()];
         let body = ExpectoConfig { weights: "ef".to_owned(), ..config.clone() };
@@ -107,6 +108,6 @@ mod tests {
             assert!(error.contains("sums.safetensors: what the sums are of is body ab"), "{error}");
         }
         std::fs::write(&path, b"no file of sums").unwrap();
-        assert!(file.load(&path).unwrap_err().to_string().contains("sums.safetensors"));
+        assert!(file.load(&path, &device).unwrap_err().to_string().contains("sums.safetensors"));
     }
 }

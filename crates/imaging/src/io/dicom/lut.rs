@@ -10,7 +10,7 @@ use super::error::DicomError;
 use super::header::Header;
 use super::pixels::{Frame, Photometric, PixelFormat, StoredFrame};
 use super::values::{self, Object, name_of, numbers, text, words};
-use super::{color, palette};
+use super::{colour, palette};
 
 /// `real = slope · stored + intercept`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -230,7 +230,7 @@ pub(super) fn real(
         (Photometric::Rgb, 3) => Ok(whole(stored.map(|value| value as f32), 3, limits[1])),
         (ybr, 3) if ybr.is_ybr() => {
             let mut pixels = stored.map(|value| value as f32);
-            color::to_rgb(&mut pixels, limits[1] as f32);
+            colour::to_rgb(&mut pixels, limits[1] as f32);
             Ok(whole(pixels, 3, limits[1]))
         }
         (_, 1) => grey(header, object, index, &stored, options, limits),

@@ -23,7 +23,7 @@ pub use self::format::{Frame, Photometric, PixelFormat, StoredFrame, StoredValue
 
 use self::bits::Field;
 use self::fragments::Fragments;
-use super::color;
+use super::colour;
 use super::dataset::PixelElement;
 use super::error::DicomError;
 use super::header::Header;
@@ -117,7 +117,7 @@ impl PixelData {
             if format.allocated != 8 || format.samples != 3 || !(format.rows * format.columns).is_multiple_of(2) {
                 return Err(DicomError::pixels(path, "YBR_FULL_422 needs 3 samples of 8 bits and an even width"));
             }
-            return finish(path, format, StoredValues::Integer(color::spread_422(&bytes)));
+            return finish(path, format, StoredValues::Integer(colour::spread_422(&bytes)));
         }
         self.integers(path, format, &bytes, self.big, Field::of(format))
     }

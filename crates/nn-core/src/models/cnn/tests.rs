@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::{InOrder, rng};
+use crate::layers::init::Fan;
 use crate::optim::OptimizerConfig;
 use crate::train::{FitConfig, Monitor, Objective, StepContext, StepError, Supervised, fit};
 use std::sync::atomic::AtomicBool;

@@ -205,15 +205,6 @@ fn with_no_whole_checkpoint_the_error_says_what_is_wrong_with_each() {
     let error = resume(folder, 4).outcome.unwrap_err().to_string();
     assert!(error.contains("no checkpoint in"), "{error}");
     assert!(error.contains("weights-0002.safetensors has 5 bytes") && error.contains("weights-0001"), "{error}");
-
-    let best = fs::read_dir(folder.join("best")).unwrap().map(|entry| entry.unwrap().path());
-    let weights = best.into_iter().find(|path| path.extension().is_some_and(|end| end == "safetensors")).unwrap();
-    let mut bytes = fs::read(&weights).unwrap();
-    assert!(Checkpoints::new(folder).best_weights().unwrap().is_some());
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 4;
-    fs::write(&weights, &bytes).unwrap();
-    assert!(matches!(Checkpoints::new(folder).best_weights(), Err(CheckpointError::Damaged { .. })));
 }
 
 /// A small file system in memory, unmounted at the end.
@@ -244,7 +235,7 @@ fn a_full_disk_leaves_no_half_file_and_the_run_can_be_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();
     // Full at the first file, at the first checkpoint, and at later ones.
-    for kilobytes in [16, 48, 80, 128, 160, 200] {
+    for kilobytes in [16, 48, 80, 128, 200, 280] {
         let Some(disk) = SmallDisk::mount(folder.path(), kilobytes) else {
             let _ = writeln!(std::io::stderr(), "ignored: needs the right to mount a tmpfs");
             return;
@@ -264,7 +255,7 @@ fn a_full_disk_leaves_no_half_file_and_the_run_can_be_resumed() {
         assert!(snapshot.as_ref().is_none_or(|snapshot| snapshot.skipped.is_empty()), "{kilobytes} kB");
         checkpoints.best_weights().unwrap();
         seen.push(snapshot.map_or(0, |snapshot| snapshot.state.epoch));
-        for part in ["last", "best"] {
+        for part in ["last", "best", "best-copy"] {
             let Ok(entries) = fs::read_dir(dir.join(part)) else { continue };
             for entry in entries {
                 let name = entry.unwrap().file_name().to_string_lossy().into_owned();

@@ -3,76 +3,14 @@
 use std::sync::atomic::AtomicBool;
 
 use nn_core::data::Sampler;
+use nn_core::optim::OptimizerConfig;
 use nn_core::store;
 use nn_core::train::{
-    Checkpoints, Event, FitConfig, Learner, Monitor, Observer, Outcome, StepContext, StepError, StepReport, StopReason,
-    TRAIN_LOSS, TrainError, fit,
+    Checkpoints, Event, FitConfig, Learner, Monitor, Named, StopReason, Supervised, TRAIN_LOSS, TrainError, fit,
 };
 
+use super::scripted::{Notes, STEPS, Scripted, number, run};
 use super::toy::{self, Rows, Trouble, learner, train_with, uninterrupted};
-
-/// A learner whose metric after each epoch is written down beforehand; its weights are the number of its steps.
-struct Scripted {
-    scores: Vec<f64>,
-    epoch: usize,
-    steps: u64,
-}
-
-impl Scripted {
-    fn new(scores: &[f64]) -> Self {
-        Self { scores: scores.to_vec(), epoch: 0, steps: 0 }
-    }
-}
-
-fn number(bytes: &[u8]) -> Result<u64, StepError> {
-    let bytes: [u8; 8] = bytes.try_into().map_err(StepError::other)?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-impl Learner for Scripted {
-    fn step(&mut self, _rows: &[usize], context: &StepContext) -> Result<StepReport, StepError> {
-        self.epoch = context.epoch;
-        self.steps += 1;
-        Ok(StepReport { loss: self.steps as f64, grad_norm: None })
-    }
-
-    fn validate(&mut self) -> Result<Vec<(String, f64)>, StepError> {
-        Ok(vec![("other".to_string(), 0.0), ("score".to_string(), self.scores[self.epoch])])
-    }
-
-    fn weights(&self) -> Result<Vec<u8>, StepError> {
-        Ok(self.steps.to_le_bytes().to_vec())
-    }
-
-    fn optimizer(&self) -> Result<Vec<u8>, StepError> {
-        Ok(Vec::new())
-    }
-
-    fn restore(&mut self, weights: &[u8], _optimizer: &[u8]) -> Result<(), StepError> {
-        self.restore_weights(weights)
-    }
-
-    fn restore_weights(&mut self, weights: &[u8]) -> Result<(), StepError> {
-        self.steps = number(weights)?;
-        Ok(())
-    }
-}
-
-/// Keeps what it is told.
-#[derive(Default)]
-struct Notes(Vec<Event>);
-
-impl Observer for Notes {
-    fn event(&mut self, event: &Event) {
-        self.0.push(event.clone());
-    }
-}
-
-fn run(learner: &mut dyn Learner, config: &FitConfig, folder: Option<&Checkpoints>) -> Result<Outcome, TrainError> {
-    fit(learner, &Rows, config, folder, folder.is_some(), &mut (), &AtomicBool::new(false))
-}
-
-const STEPS: u64 = 7;
 
 #[test]
 fn patience_and_min_delta_are_those_of_keras() {
@@ -134,28 +72,10 @@ fn checkpoints_come_as_often_as_asked_and_at_the_end() {
     assert_eq!(written, [1, 3, 4]);
     let files = std::fs::read_dir(folder.path().join("last")).unwrap().count();
     assert_eq!(files, 2 * 4, "two generations are kept");
-    assert_eq!(std::fs::read_dir(folder.path().join("best")).unwrap().count(), 3, "and one best epoch");
-}
-
-#[test]
-fn a_damaged_best_epoch_is_told_and_the_last_one_can_still_be_had() {
-    let folder = tempfile::tempdir().unwrap();
-    let checkpoints = Checkpoints::new(folder.path());
-    let config = FitConfig::new(3, 0.1, Monitor::lower("score"));
-    let scores = [2.0, 1.0, 3.0];
-    let outcome = run(&mut Scripted::new(&scores), &config, Some(&checkpoints)).unwrap();
-    assert_eq!(outcome.best_epoch, Some(1));
-    let best = folder.path().join("best/weights-0001.safetensors");
-    let mut bytes = std::fs::read(&best).unwrap();
-    bytes[3] ^= 16;
-    std::fs::write(&best, bytes).unwrap();
-    let error = run(&mut Scripted::new(&scores), &config, Some(&checkpoints)).unwrap_err().to_string();
-    assert!(error.contains("best") && error.contains("weights-0001.safetensors was altered"), "{error}");
-
-    let last = FitConfig { restore_best: false, ..config };
-    let mut learner = Scripted::new(&scores);
-    assert_eq!(run(&mut learner, &last, Some(&checkpoints)).unwrap().stopped, StopReason::Finished);
-    assert_eq!(learner.steps, 3 * STEPS);
+    for copy in ["best", "best-copy"] {
+        let files = std::fs::read_dir(folder.path().join(copy)).unwrap().count();
+        assert_eq!(files, 2 * 3, "and the best epoch of each in {copy}");
+    }
 }
 
 /// Nothing to learn from in some epoch, be it the first or a later one.
@@ -216,9 +136,13 @@ fn a_loss_or_gradient_that_is_not_finite_ends_the_run_before_the_update() {
             panic!("{text}");
         };
         assert_eq!((found.as_str(), epoch), (what, 1));
-        assert!(rows.contains(&13) && rows.len() <= toy::BATCH, "{rows:?}");
+        // Of a loss the objective knows which row it lies on, of a gradient it does not.
+        assert!(rows.contains(&"sample 13".to_string()), "{rows:?}");
+        let named = if what == "loss" { 1..=1 } else { 2..=toy::BATCH };
+        assert!(named.contains(&rows.len()), "{rows:?}");
+        assert!(text.contains(&format!("rows {}; look at these rows", rows.join(", "))), "{text}");
         assert_eq!(last_checkpoint, Some(folder.path().join("last/manifest-0001.json")));
-        assert!(text.contains("epoch 2") && text.contains("13") && text.contains("manifest-0001.json"), "{text}");
+        assert!(text.contains("epoch 2") && text.contains("manifest-0001.json"), "{text}");
         assert_eq!(notes.0.last(), Some(&Event::Failed { message: text }));
         let steps = notes.0.iter().filter(|event| matches!(event, Event::Step { .. })).count();
         assert_eq!(steps, 7 + step);
@@ -234,10 +158,24 @@ fn a_loss_or_gradient_that_is_not_finite_ends_the_run_before_the_update() {
 }
 
 #[test]
+fn rows_have_the_names_that_they_are_given() {
+    assert_eq!(Scripted::new(&[]).name_of(5), "5");
+    let (objective, net) = toy::regression(Trouble::Loss(13));
+    let named = Named::new(objective, |row| format!("mouse {row}"));
+    let mut learner = Supervised::new(named, net, OptimizerConfig::adam().init(), "toy");
+    let error = run(&mut learner, &toy::config(3), None).unwrap_err().to_string();
+    assert!(error.contains(", rows mouse 13; look at these rows, "), "{error}");
+}
+
+#[test]
 fn a_metric_that_is_not_finite_or_not_there_ends_the_run() {
     let config = FitConfig::new(2, 0.1, Monitor::lower("score"));
     let error = run(&mut Scripted::new(&[1.0, f64::NAN]), &config, None).unwrap_err();
-    assert!(error.to_string().starts_with("the validation metric score is not finite in epoch 2"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the validation metric score is not finite in epoch 2, step 7; lower the learning rate or clip the gradient; \
+         there is no checkpoint yet"
+    );
     let config = FitConfig::new(2, 0.1, Monitor::lower("rmse"));
     let error = run(&mut Scripted::new(&[1.0]), &config, None).unwrap_err();
     assert_eq!(error.to_string(), "monitor.metric = \"rmse\" is not measured; use one of: other, score, train_loss");

@@ -29,7 +29,7 @@ impl Observer for Began {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = ["last", "best"].into_iter().flat_map(|part| fs::read_dir(folder.join(part)).unwrap());
+    let entries = ["last", "best", "best-copy"].into_iter().flat_map(|part| fs::read_dir(folder.join(part)).unwrap());
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 

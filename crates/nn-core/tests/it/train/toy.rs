@@ -108,6 +108,17 @@ impl Objective for Regression {
         let mse = error.try_into_scalar::<f64>().map_err(StepError::other)?;
         Ok(vec![("mse".to_string(), mse), ("rmse".to_string(), mse.sqrt())])
     }
+
+    fn name_of(&self, row: usize) -> String {
+        format!("sample {row}")
+    }
+
+    /// Of the row that breaks the loss not a number; of the others any.
+    fn losses(&self, _: &Net, rows: &[usize], _: &StepContext) -> Result<Option<Tensor<1>>, StepError> {
+        let Trouble::Loss(broken) = self.trouble else { return Ok(None) };
+        let each: Vec<f32> = rows.iter().map(|&row| if row == broken { f32::NAN } else { 1.0 }).collect();
+        Ok(Some(Tensor::<1>::from_data(TensorData::new(each, [rows.len()]), &self.device)))
+    }
 }
 
 /// Every row once an epoch, in an order of (seed, epoch).
@@ -124,11 +135,15 @@ impl Sampler for Rows {
     }
 }
 
-pub(crate) fn learner(trouble: Trouble, architecture: &str) -> Supervised<Regression> {
+pub(crate) fn regression(trouble: Trouble) -> (Regression, Net) {
     let device = Device::flex().autodiff();
-    let model = Net::new(&device);
-    Supervised::new(Regression { device, trouble }, model, OptimizerConfig::adam().init(), architecture)
-        .with_clip_norm(Some(1.0))
+    let net = Net::new(&device);
+    (Regression { device, trouble }, net)
+}
+
+pub(crate) fn learner(trouble: Trouble, architecture: &str) -> Supervised<Regression> {
+    let (objective, net) = regression(trouble);
+    Supervised::new(objective, net, OptimizerConfig::adam().init(), architecture).with_clip_norm(Some(1.0))
 }
 
 pub(crate) fn config(epochs: usize) -> FitConfig {

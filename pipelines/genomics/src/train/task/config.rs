@@ -9,9 +9,8 @@ use genomics::task::{TaskConfig, TaskNetConfig};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use workbench::args::Common;
-use workbench::config::{Flags, resolve};
+use workbench::config::{Flags, earlier, resolve};
 use workbench::exit::Usage;
-use workbench::run::RunFolder;
 
 /// Bases of a bin around the start of a gene (Singh et al. 2016, Bioinformatics 32:i639, section 3.1).
 const BIN: u32 = 100;
@@ -73,8 +72,8 @@ impl TaskRunConfig {
             let config = Self::over(&fresh, common, args)?;
             Path::new("runs").join(format!("{}-{}", config.dataset, config.study.network.system()))
         };
-        let earlier = if common.resume { RunFolder::earlier_config::<Self>(&folder)? } else { None };
-        Ok((Self::over(&earlier.unwrap_or(fresh), common, args)?, folder))
+        let defaults = earlier(common, &folder)?.unwrap_or(fresh);
+        Ok((Self::over(&defaults, common, args)?, folder))
     }
 
     /// File, environment and options of `train` over `defaults`.

@@ -104,7 +104,7 @@ impl Reader<'_> {
         let kept = self.asked.source.sums.as_deref();
         if let Some(path) = kept.filter(|path| path.is_file()) {
             say(common, &format!("marks around genes: read from {}", path.display()));
-            return Ok(file.load(path)?);
+            return Ok(file.load(path, self.asked.device)?);
         }
         let (genes, windows) = (table.len(), config.spatial.offsets().len());
         say(common, &format!("marks around {genes} genes, in {windows} windows of {} bases each", config.body.length));
@@ -125,7 +125,7 @@ impl Reader<'_> {
             sums.extend(found.into_iter().map(|sum| sum as f32));
         }
         if let Some(path) = kept {
-            file.save(&sums, path)?;
+            file.save(&sums, path, self.asked.device)?;
         }
         Ok(sums)
     }

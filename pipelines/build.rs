@@ -1,11 +1,12 @@
-//! Tells the compiler the commit that is built, where there is one to tell; a build without git goes on without it.
+//! Tells the compiler the commit that a pipeline is built from, where there is one to tell; a build without git goes on
+//! without it.
 #![allow(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../build.rs");
     println!("cargo::rerun-if-env-changed=GALEN_COMMIT");
     let named = std::env::var("GALEN_COMMIT").ok().filter(|commit| !commit.is_empty());
     if let Some(commit) = named.or_else(from_git) {
@@ -20,10 +21,11 @@ fn from_git() -> Option<String> {
         return None;
     }
     let folder = PathBuf::from(git(workspace, &["rev-parse", "--absolute-git-dir"])?);
-    let mut files = vec![folder.join("HEAD"), folder.join("packed-refs")];
-    files.extend(git(workspace, &["symbolic-ref", "--quiet", "HEAD"]).map(|name| folder.join(name)));
-    for file in files.iter().filter(|file| file.is_file()) {
-        println!("cargo::rerun-if-changed={}", file.display());
+    // A branch may lie packed when this runs and have a file of its own after the next commit: so the folder, not the file.
+    for place in ["HEAD", "packed-refs", "refs/heads"].map(|name| folder.join(name)) {
+        if place.exists() {
+            println!("cargo::rerun-if-changed={}", place.display());
+        }
     }
     git(workspace, &["rev-parse", "--short", "HEAD"])
 }
