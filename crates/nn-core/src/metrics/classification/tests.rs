@@ -99,7 +99,7 @@ proptest! {
         prop_assert_eq!(counts.recall().ok(), recall);
         prop_assert_eq!(counts.specificity().ok(), specificity);
         prop_assert_eq!(counts.accuracy().ok(), share(&|_, _| true, &|label, taken| label == taken));
-        let balanced = recall.zip(specificity).map(|(recall, specificity)| (recall + specificity) / 2.0);
+        let balanced = recall.zip(specificity).map(|(recall, specificity)| f64::midpoint(recall, specificity));
         prop_assert_eq!(counts.balanced_accuracy().ok(), balanced);
     }
 
