@@ -99,13 +99,11 @@ impl Step {
     }
 }
 
-/// The tests called `parity` of the core and of every domain that has a pipeline.
+/// The integration tests called `parity`. Of the whole workspace: with fewer packages, features of what they depend on
+/// would be others, and all of that compiled anew.
 fn parity(workspace: &Workspace) -> Result<()> {
     let mut command = cargo(&workspace.root);
-    command.args(["test", "--release", "--package", "nn-core"]);
-    for pipeline in workspace.pipelines()? {
-        command.args(["--package", pipeline.domain.as_str()]);
-    }
+    command.args(["test", "--release", "--workspace"]);
     checked(command.args(workspace.features(&["ndarray"])).args(["--test", "it", "parity"]))
 }
 

@@ -27,9 +27,7 @@ fn the_devices_are_compared_only_when_that_is_asked_for() {
     assert_eq!(verbs, ["fmt", "clippy", "doc", "test", "build"]);
     assert!(!toy.builds()[3].contains("parity"), "{:?}", toy.builds());
 
-    let parity = |features: &str| {
-        format!("test --release --package nn-core --package toy --features {features} --test it parity")
-    };
+    let parity = |features: &str| format!("test --release --workspace --features {features} --test it parity");
     succeeds(&toy.build(&["ci", "--only", "parity"]));
     assert_eq!(toy.builds()[5..], [parity("nn-core/ndarray")]);
     succeeds(&toy.build(&["--features", "vulkan", "ci", "--only", "fmt", "--gpu-features"]));
